@@ -1,0 +1,115 @@
+"""The plan of a kernel: what is computed once, what is computed for every row, and which sums are taken.
+
+Every library prints the same plan, so engines differ in their arithmetic and in nothing else. Factors that no column enters are
+moved out of the sums: the sum of f(theta)·g(theta, row) is f times the sum of g.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+
+from steepest.calculus.algebra import Algebra
+from steepest.calculus.derivation import Derivation
+from steepest.calculus.lower import lower
+from steepest.language.program import Node, Program
+
+
+@dataclass(frozen=True)
+class Sum:
+    """`outer` times the sum over rows of `inner`, both nodes; where `inner` is None the rows are all 1."""
+
+    name: str
+    outer: int
+    inner: int | None
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Nodes in order; `once` are those that no column enters, `rows` the others."""
+
+    nodes: tuple[Node, ...]
+    once: tuple[int, ...]
+    rows: tuple[int, ...]
+    sums: tuple[Sum, ...]
+    parameters: int
+    columns: int
+
+    @property
+    def cost(self) -> int:
+        """Operations a row, a function call counted as 20."""
+        return sum(1 if self.nodes[i].op in CHEAP else 20 for i in self.rows)
+
+
+CHEAP = frozenset({"+", "-", "*", "/", "neg", "where", "column", "<", "<=", ">", ">=", "==", "!=", "abs", "sqrt"})
+
+
+def sums_kernel(derivation: Derivation, kind: str, functions: Container[str]) -> Kernel:
+    """The plan for the sums over rows of every output of one of the derivation's programs."""
+    program = lower(derivation.program(kind), functions)
+    a = Algebra(program.nodes)
+    split = _Split(a)
+    parts = {name: split(node) for name, node in program.outputs.items()}
+    outputs = {f"{name} outer": outer for name, (outer, _) in parts.items()}
+    outputs |= {f"{name} inner": inner for name, (_, inner) in parts.items() if a.value(inner) != 1}
+    final = Program(tuple(a.nodes), outputs).pruned()
+    sums = tuple(Sum(n, final.outputs[f"{n} outer"], final.outputs.get(f"{n} inner")) for n in program.outputs)
+    return _kernel(final, sums, derivation)
+
+
+def rows_kernel(derivation: Derivation, kind: str, functions: Container[str]) -> Kernel:
+    """The plan for the outputs themselves, row by row: each `inner` is an output and `outer` is not used."""
+    program = lower(derivation.program(kind), functions)
+    return _kernel(program, tuple(Sum(n, i, i) for n, i in program.outputs.items()), derivation)
+
+
+def _kernel(program: Program, sums: tuple[Sum, ...], derivation: Derivation) -> Kernel:
+    varying = program.depends_on("column")
+    once = tuple(i for i, flag in enumerate(varying) if not flag)
+    rows = tuple(i for i, flag in enumerate(varying) if flag)
+    return Kernel(program.nodes, once, rows, sums, derivation.size, len(derivation.formula.columns))
+
+
+class _Split:
+    """Splits a product into the factor that no column enters and the rest. Equal parts stay shared."""
+
+    def __init__(self, a: Algebra) -> None:
+        self.a = a
+        self.varying = Program(tuple(a.nodes), {}).depends_on("column")
+        self.parts: dict[int, tuple[int, int]] = {}
+
+    def __call__(self, node: int) -> tuple[int, int]:
+        stack = [node]
+        while stack:
+            top = stack[-1]
+            waiting = [arg for arg in self._factors(top) if arg not in self.parts]
+            if top in self.parts or not waiting:
+                stack.pop()
+                self.parts.setdefault(top, self._split(top))
+            else:
+                stack.extend(waiting)
+        return self.parts[node]
+
+    def _factors(self, node: int) -> tuple[int, ...]:
+        op, args, _ = self.a.nodes[node]
+        if not self.varying[node] or op not in ("*", "/", "neg"):
+            return ()
+        return args[:1] if op == "/" else args
+
+    def _split(self, node: int) -> tuple[int, int]:
+        a, one = self.a, self.a.number(1)
+        op, args, _ = a.nodes[node]
+        if not self.varying[node]:
+            return node, one
+        if op == "neg":
+            outer, inner = self.parts[args[0]]
+            return a.negate(outer), inner
+        if op == "*":
+            (f, u), (g, v) = self.parts[args[0]], self.parts[args[1]]
+            return a.times(f, g), a.times(u, v)
+        if op == "/":
+            f, u = self.parts[args[0]]
+            if not self.varying[args[1]]:
+                return a.over(f, args[1]), u
+            return f, a.over(u, args[1])
+        return one, node

@@ -1,0 +1,90 @@
+"""The loss of all rows as a function of theta: the one place where sums become a loss and a gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from steepest.calculus.derivation import Derivation
+from steepest.data.table import Columns
+from steepest.engines.table import Kernels
+
+Array = np.ndarray[Any, Any]
+
+
+class Point(NamedTuple):
+    """The loss and its gradient at theta; the gradient of a fixed parameter is 0."""
+
+    theta: Array
+    loss: Any
+    gradient: Array
+
+
+class Objective:
+    """A derivation on its data, through one engine.
+
+    The sums over rows are divided once: by Σw/scale for a mean, by 1/scale for a sum. `free` are the positions in theta that a
+    descent moves; the others stay at their start.
+    """
+
+    def __init__(
+        self, kernels: Kernels, columns: Columns, weights: Array | None = None, free: Sequence[int] | None = None
+    ) -> None:
+        self.kernels = kernels
+        self.columns = columns
+        self.weights = weights
+        size = kernels.derivation.size
+        self.free = np.arange(size) if free is None else np.array(free, dtype=np.int64)
+        self.total = kernels.number(columns.rows if weights is None else float(np.sum(weights)))
+        loss = kernels.derivation.criterion
+        self.divisor = (self.total if loss.mean else kernels.number(1)) / kernels.number(loss.scale)
+        self._fixed = np.setdiff1d(np.arange(size), self.free)
+
+    @property
+    def derivation(self) -> Derivation:
+        return self.kernels.derivation
+
+    def at(self, theta: Array) -> Point:
+        """The loss and its gradient: one pass over the rows."""
+        values = self._sums("gradient", theta)
+        return Point(theta, values[0], self.moving(values[1:]))
+
+    def loss(self, theta: Array) -> Any:
+        return self._sums("value", theta)[2]
+
+    def hessian(self, theta: Array) -> Array:
+        """The matrix of second derivatives, (p, p), over all parameters."""
+        return symmetric(self._sums("hessian", theta)[1 + len(theta) :], len(theta))
+
+    def rows(self, kind: str, theta: Array) -> Array:
+        """The outputs of one of the derivation's programs, (outputs, rows)."""
+        return self.kernels.rows(kind, theta, self.columns.arrays)
+
+    def predictions(self, theta: Array) -> Array:
+        """yhat, row by row."""
+        line: Array = self.rows("value", theta)[1]
+        return line
+
+    def moving(self, gradient: Array) -> Array:
+        """A gradient, or rows of gradients, with 0 for fixed parameters."""
+        if len(self._fixed):
+            gradient = gradient.copy()
+            gradient[..., self._fixed] = 0
+        return gradient
+
+    def _sums(self, kind: str, theta: Array) -> Array:
+        sums = self.kernels.sums(kind, theta, self.columns.arrays, self.weights, self.total)
+        with np.errstate(all="ignore"):
+            divided: Array = sums / self.divisor
+        return divided
+
+
+def symmetric(lower: Array, size: int) -> Array:
+    """The symmetric matrix whose lower triangle is given row by row."""
+    matrix = np.zeros((size, size), dtype=lower.dtype)
+    rows, columns = np.tril_indices(size)
+    matrix[rows, columns] = lower
+    matrix[columns, rows] = lower
+    return matrix

@@ -1,0 +1,106 @@
+"""Runners: they take a method's steps, many at a time, and hand back the points at which the steps were taken.
+
+`advance(rates)` takes one step for each rate; `snapshot()` and `restore()` go back to where a block began, so that a block can be
+replayed to any step in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from steepest.descent.objective import Array, Objective
+from steepest.methods.equations import Method
+
+
+class Rows(NamedTuple):
+    """Points in order: thetas (k, p), losses (k,), gradients (k, p)."""
+
+    thetas: Array
+    losses: Array
+    gradients: Array
+
+
+Snapshot = tuple[Array, Array, int]
+
+
+class Runner(Protocol):
+    def advance(self, rates: Array) -> Rows: ...
+    def snapshot(self) -> Snapshot: ...
+    def restore(self, snapshot: Snapshot) -> None: ...
+
+
+class Position:
+    """Where a method is: theta, its states (one row each), and the number of steps taken."""
+
+    def __init__(self, method: Method, theta: Array, rate: Any) -> None:
+        self.theta = theta.copy()
+        self.state = method.starts(theta, rate)
+        self.steps = 0
+
+    def snapshot(self) -> Snapshot:
+        return self.theta.copy(), self.state.copy(), self.steps
+
+    def restore(self, snapshot: Snapshot) -> None:
+        theta, state, self.steps = snapshot
+        self.theta, self.state = theta.copy(), state.copy()
+
+
+class Stepped:
+    """Equations over `Objective.at`, one NumPy call a step: for every engine and any number of rows."""
+
+    def __init__(self, objective: Objective, method: Method, theta: Array, rate: Any) -> None:
+        self.objective = objective
+        self.position = Position(method, theta, rate)
+        self._step: Callable[..., tuple[Array, ...]] = objective.kernels.stepper(method.step(), method.states())
+        self.snapshot, self.restore = self.position.snapshot, self.position.restore
+
+    def advance(self, rates: Array) -> Rows:
+        here, free = self.position, self.objective.free
+        points = []
+        with np.errstate(all="ignore"):
+            for rate in rates:
+                point = self.objective.at(here.theta)
+                points.append(point)
+                here.steps += 1
+                theta = here.theta.copy()
+                moved = self._step(theta[free], point.gradient[free], rate, here.steps, *here.state[:, free])
+                theta[free] = moved[0]
+                for line, value in zip(here.state, moved[1:], strict=True):
+                    line[free] = value
+                here.theta = theta
+        thetas, losses, gradients = zip(*points, strict=True)
+        return Rows(np.array(thetas), np.array(losses), np.array(gradients))
+
+
+class Fused:
+    """A whole block in one call of compiled code."""
+
+    def __init__(self, objective: Objective, method: Method, theta: Array, rate: Any) -> None:
+        self.objective = objective
+        self.position = Position(method, theta, rate)
+        self._block = objective.kernels.block(method.step(), method.states(), objective.weights is not None)  # type: ignore[attr-defined]
+        weights = objective.weights
+        self._columns = [*objective.columns.arrays, *([] if weights is None else [weights])]
+        self.snapshot, self.restore = self.position.snapshot, self.position.restore
+
+    def advance(self, rates: Array) -> Rows:
+        here, objective = self.position, self.objective
+        thetas, losses, gradients = self._block(
+            here.theta, here.state, rates, here.steps + 1, objective.free, self._columns, objective.total, objective.divisor
+        )
+        here.steps += len(rates)
+        return Rows(thetas, losses, objective.moving(gradients))
+
+
+FUSED_ROWS = 100_000  # beyond this one evaluation is long, and threads serve it better than a block
+
+
+def runner(objective: Objective, method: Method, theta: Array, rate: Any) -> Runner:
+    """The fastest runner for this objective. Their results have the same bits."""
+    fused = objective.kernels.name == "compiled" and objective.columns.rows <= FUSED_ROWS
+    return (Fused if fused else Stepped)(objective, method, theta, rate)
+
+

@@ -1,0 +1,144 @@
+"""The record of a descent: what was computed, at which point, and why it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steepest.descent.objective import Array, Objective
+from steepest.errors import OptionError, unknown
+
+MOST_PREDICTIONS = 50_000_000
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One row for each kept point: row t is the point at which step t + 1 was taken, row 0 is the start.
+
+    `step` (k,) counts the steps taken before the row; `epoch` (k,) counts passes over the data. `theta` (k, p), `loss` (k,) and
+    `gradient` (k, p) belong to the rows of data in use, `lr` (k,) is the rate of the step that follows. `outcome` is one of
+    converged, steps, time, stopped, diverged, nonfinite, and `reason` says it in words. The first and the last row are always kept.
+    """
+
+    parameters: tuple[str, ...]
+    step: Array = field(repr=False)
+    epoch: Array = field(repr=False)
+    theta: Array = field(repr=False)
+    loss: Array = field(repr=False)
+    gradient: Array = field(repr=False)
+    lr: Array = field(repr=False)
+    outcome: str
+    reason: str
+    seconds: float
+    recipe: Mapping[str, Any] = field(repr=False)
+    objective: Objective = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+    def __getitem__(self, parameter: str) -> Array:
+        """The values of one parameter, row by row."""
+        if parameter not in self.parameters:
+            raise OptionError(unknown("parameter", parameter, self.parameters))
+        line: Array = self.theta[:, self.parameters.index(parameter)]
+        return line
+
+    @property
+    def final(self) -> dict[str, Any]:
+        """The parameters of the last row, by name."""
+        return dict(zip(self.parameters, self.theta[-1].tolist(), strict=True))
+
+    @cached_property
+    def predictions(self) -> Array:
+        """What the model predicts in each kept row, (k, rows of data). Computed when asked for."""
+        rows = self.objective.columns.rows
+        if len(self) * rows > MOST_PREDICTIONS:
+            raise OptionError(
+                f"{len(self):,} kept points × {rows:,} rows are more predictions than the {MOST_PREDICTIONS:,} allowed: "
+                "keep fewer points with every="
+            )
+        return np.array([self.objective.predictions(theta) for theta in self.theta])
+
+    @property
+    def sentence(self) -> str:
+        """How the descent went, in one sentence."""
+        first, last = (f"{float(self.loss[i]):.6g}" for i in (0, -1))
+        steps = int(self.step[-1])
+        took = f"{self.recipe['method']} took {steps:,} step{'' if steps == 1 else 's'}: the loss went from {first} to {last}"
+        return f"{took}; {self.outcome}: {self.reason}."
+
+    def columns(self) -> dict[str, Array]:
+        """The trace as named columns, for tables and files."""
+        table = {"step": self.step, "epoch": self.epoch, "loss": self.loss.astype(float), "lr": self.lr.astype(float)}
+        for k, name in enumerate(self.parameters):
+            table[name] = self.theta[:, k].astype(float)
+            table[f"gradient_{name}"] = self.gradient[:, k].astype(float)
+        return table
+
+    def to_pandas(self) -> Any:
+        """The trace as a pandas DataFrame."""
+        from steepest.descent.files import to_pandas
+
+        return to_pandas(self)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the trace and its recipe to a Parquet file, at once and whole."""
+        from steepest.descent.files import save
+
+        save(self, path)
+
+    def plot(self, *args: Any, **options: Any) -> Any:
+        """Draws the descent; see `steepest.show.plots.plot_trace`."""
+        from steepest.show.plots import plot_trace
+
+        return plot_trace(self, *args, **options)
+
+    def _repr_html_(self) -> str:
+        from steepest.show.tables import trace_html
+
+        return trace_html(self)
+
+
+class Recorder:
+    """Keeps rows, thinning them: every k-th, and every second of those again whenever there are more than 100,000."""
+
+    most = 100_000
+
+    def __init__(self, every: int | None) -> None:
+        self.every = every or 1
+        self.fixed = every is not None
+        self.parts: list[tuple[Array, ...]] = []
+        self.count = 0
+        self.latest: tuple[Array, ...] = ()
+
+    def add(self, steps: Array, *columns: Array) -> None:
+        """Rows of which `steps` is the number of steps taken before them."""
+        if not len(steps):
+            return
+        rows = (steps, *columns)
+        self.latest = tuple(column[-1:].copy() for column in rows)
+        self._append(rows)
+        while self.count > self.most and not self.fixed:
+            self.every *= 2
+            whole, self.parts, self.count = self._whole(), [], 0
+            self._append(whole)
+
+    def finish(self) -> tuple[Array, ...]:
+        """Everything kept, and the last row whether its turn has come or not."""
+        if self.parts[-1][0][-1] != self.latest[0][0]:
+            self.parts.append(self.latest)
+        return self._whole()
+
+    def _append(self, rows: tuple[Array, ...]) -> None:
+        kept = rows[0] % self.every == 0
+        if kept.any():
+            self.parts.append(tuple(column[kept] for column in rows))
+            self.count += int(kept.sum())
+
+    def _whole(self) -> tuple[Array, ...]:
+        return tuple(np.concatenate(column) for column in zip(*self.parts, strict=True))

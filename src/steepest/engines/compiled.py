@@ -1,0 +1,187 @@
+"""The `compiled` engine: the plan printed as LLVM IR and compiled in this process, for this processor."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from steepest.calculus.derivation import Derivation
+from steepest.calculus.kernel import Kernel, rows_kernel, sums_kernel
+from steepest.calculus.lower import lower
+from steepest.engines.block import block
+from steepest.engines.jit import Module
+from steepest.engines.llvm import chunk_rows, chunk_sums, declarations, merge, row_outputs
+from steepest.engines.numpy_engine import NumpyKernels
+from steepest.language.functions import FUNCTIONS
+from steepest.language.program import Program
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+PRINTED = frozenset(name for name, row in FUNCTIONS.items() if row.libm) | {"sinc", "where"}
+PAYS = 400_000  # operations of one evaluation from which a second thread saves more than it costs
+POINTER, INTEGER, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
+
+
+class CompiledKernels:
+    """Kernels of one derivation, compiled when first asked for."""
+
+    name = "compiled"
+
+    def __init__(self, derivation: Derivation) -> None:
+        self.derivation = derivation
+        self._sums = cache(self._compile_sums)
+        self._rows = cache(self._compile_rows)
+        self._blocks = cache(self._compile_block)
+
+    def sums(self, kind: str, theta: Array, columns: Sequence[Array], weights: Array | None, total: float) -> Array:
+        """Sums over the rows of every output of the program `kind`, times the weights; `total` is the sum of these."""
+        return self._sums(kind, weights is not None)(theta, columns, weights, total)
+
+    def rows(self, kind: str, theta: Array, columns: Sequence[Array]) -> Array:
+        """Outputs × rows."""
+        kernel, function = self._rows(kind)
+        n = len(columns[0])
+        out = np.empty((len(kernel.sums), n))
+        function(address(theta), table(columns), n, address(out))
+        return out
+
+    def block(self, step: Program, states: tuple[str, ...], weighted: bool) -> Block:
+        """A compiled block of a descent with these equations."""
+        return self._blocks(step, states, weighted)
+
+    def vector(self, values: Sequence[Any]) -> Array:
+        return np.array([float(value) for value in values])
+
+    def number(self, value: Any) -> float:
+        return float(value)
+
+    def stepper(self, step: Program, states: tuple[str, ...]) -> Any:
+        """One step of a method outside a block: NumPy's, whose bits are the block's."""
+        return NumpyKernels(self.derivation).stepper(step, states)
+
+    def source(self, kind: str) -> str:
+        """The LLVM IR of the sums, before optimisation."""
+        ir, _ = sums_ir(sums_kernel(self.derivation, kind, PRINTED), weighted=False)
+        return ir
+
+    def _compile_sums(self, kind: str, weighted: bool) -> Sums:
+        return Sums(sums_kernel(self.derivation, kind, PRINTED), weighted)
+
+    def _compile_rows(self, kind: str) -> tuple[Kernel, Any]:
+        kernel = rows_kernel(self.derivation, kind, PRINTED)
+        ir, called = row_outputs(kernel)
+        module = Module(declarations(called) + ir, symbols(called))
+        return kernel, keep(module, "row_outputs", POINTER, POINTER, INTEGER, POINTER)
+
+    def _compile_block(self, step: Program, states: tuple[str, ...], weighted: bool) -> Block:
+        return Block(sums_kernel(self.derivation, "gradient", PRINTED), lower(step, PRINTED), states, weighted)
+
+
+class Sums:
+    """The sums of one kernel: chunk by chunk, on several threads where the rows make it pay."""
+
+    def __init__(self, kernel: Kernel, weighted: bool) -> None:
+        self.kernel = kernel
+        self.size = chunk_rows(kernel)
+        self.width = sum(s.inner is not None for s in kernel.sums)
+        ir, called = sums_ir(kernel, weighted)
+        module = Module(ir, symbols(called))
+        self._chunks = keep(module, "chunk_sums", POINTER, POINTER, INTEGER, INTEGER, INTEGER, POINTER)
+        self._merge = keep(module, "merge", POINTER, POINTER, INTEGER, REAL, POINTER)
+
+    def __call__(self, theta: Array, columns: Sequence[Array], weights: Array | None, total: float) -> Array:
+        n = len(columns[0])
+        chunks = -(-n // self.size)
+        partial = np.empty((chunks, max(1, self.width)))
+        pointers = table(columns if weights is None else [*columns, weights])
+        if self.width:
+            self._run(theta, pointers, n, chunks, partial)
+        out = np.empty(len(self.kernel.sums))
+        self._merge(address(theta), address(partial), chunks, total, address(out))
+        return out
+
+    def _run(self, theta: Array, pointers: Any, n: int, chunks: int, partial: Array) -> None:
+        workers = min(threads(), n * self.kernel.cost // PAYS, chunks)
+        if workers < 2:
+            self._chunks(address(theta), pointers, n, 0, chunks, address(partial))
+            return
+        edges = [chunks * w // workers for w in range(workers + 1)]
+        jobs = [
+            pool().submit(self._chunks, address(theta), pointers, n, first, last, address(partial))
+            for first, last in zip(edges, edges[1:], strict=False)
+        ]
+        for job in jobs:
+            job.result()
+
+
+class Block:
+    """A compiled block: `steps` rounds of evaluate, record and step."""
+
+    def __init__(self, kernel: Kernel, step: Program, states: tuple[str, ...], weighted: bool) -> None:
+        self.kernel = kernel
+        self.size = chunk_rows(kernel)
+        text, called = block(step, states, kernel.parameters)
+        ir, more = sums_ir(kernel, weighted, called)
+        module = Module(ir.replace("define void", "define internal void") + text, symbols(called | more))
+        self._block = keep(
+            module, "block", POINTER, POINTER, POINTER, POINTER, INTEGER, INTEGER, REAL, REAL, INTEGER, INTEGER,
+            POINTER, INTEGER, POINTER, POINTER, POINTER, POINTER, POINTER,
+        )  # fmt: skip
+
+    def __call__(
+        self, theta: Array, state: Array, rates: Array, first: int, free: Any, columns: Sequence[Array], total: float, divisor: float
+    ) -> tuple[Array, Array, Array]:
+        """Changes theta and state in place; returns the thetas, losses and gradients at which the steps were taken."""
+        steps, n = len(rates), len(columns[0])
+        chunks = -(-n // self.size)
+        thetas, gradients = np.empty((2, steps, len(theta)))
+        losses = np.empty(steps)
+        partial = np.empty((chunks, len(self.kernel.sums)))
+        out = np.empty(len(self.kernel.sums))
+        self._block(
+            address(theta), address(state), address(rates), table(columns), n, chunks, total, divisor, steps, first,
+            address(free), len(free), address(thetas), address(losses), address(gradients), address(partial), address(out),
+        )  # fmt: skip
+        return thetas, losses, gradients
+
+
+def sums_ir(kernel: Kernel, weighted: bool, also_called: dict[str, int] | None = None) -> tuple[str, dict[str, int]]:
+    """One module's text: declarations, chunk sums and merge."""
+    chunk_text, called = chunk_sums(kernel, weighted)
+    merge_text, more = merge(kernel)
+    called = called | more
+    return declarations(called | (also_called or {})) + chunk_text + merge_text, called
+
+
+def symbols(called: dict[str, int]) -> list[str]:
+    return [name for name in called if name != "steepest_gegenbauer"]
+
+
+def keep(module: Module, name: str, *arguments: Any) -> Any:
+    """The function, holding on to the module that its code lives in."""
+    function = module.function(name, *arguments)
+    function.module = module
+    return function
+
+
+def address(array: Any) -> int:
+    return array.ctypes.data  # type: ignore[no-any-return]
+
+
+def table(columns: Sequence[Array]) -> Any:
+    return (ctypes.c_void_p * len(columns))(*(address(column) for column in columns))
+
+
+def threads() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads(), thread_name_prefix="steepest")

@@ -1,0 +1,162 @@
+"""The `sympy` engine: the program as written, on SymPy's exact numbers. Rationals in, rationals out.
+
+A float is the binary fraction that it is: 0.1 becomes 3602879701896397/36028797018963968. Write Fraction(1, 10) for a tenth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from steepest.calculus.derivation import Derivation
+from steepest.language.expand import expand
+from steepest.language.functions import FUNCTIONS
+from steepest.language.program import Node, Program
+
+Array = np.ndarray[Any, Any]
+MOST_DIGITS = 10_000
+PRINTED = frozenset(name for name, row in FUNCTIONS.items() if row.sympy)
+
+
+class TooManyDigits(ArithmeticError):
+    """An exact number passed 10,000 digits."""
+
+
+class ExactKernels:
+    """Kernels of one derivation, evaluated node by node; slow, and right to the last digit."""
+
+    name = "sympy"
+
+    def __init__(self, derivation: Derivation) -> None:
+        self.derivation = derivation
+        self._program = cache(lambda kind: expand(derivation.program(kind), PRINTED))
+
+    def sums(self, kind: str, theta: Array, columns: Sequence[Array], weights: Array | None, total: Any) -> Array:
+        """Sums over the rows of every output of the program `kind`, times the weights, as SymPy numbers."""
+        outputs = self.rows(kind, theta, columns)
+        if weights is not None:
+            outputs = outputs * np.array([exact(w) for w in weights], dtype=object)
+        return np.array([checked(sum(line)) for line in outputs], dtype=object)
+
+    def rows(self, kind: str, theta: Array, columns: Sequence[Array]) -> Array:
+        """Outputs × rows."""
+        program = self._program(kind)
+        out = np.empty((len(program.outputs), len(columns[0])), dtype=object)
+        for i, row in enumerate(zip(*columns, strict=True)):
+            leaves = {"parameter": [exact(v) for v in theta], "column": [exact(v) for v in row]}
+            values = evaluate(program, lambda node, leaves=leaves: leaves[node.op][node.value])  # type: ignore[misc]
+            out[:, i] = [values[index] for index in program.outputs.values()]
+        return out
+
+    def vector(self, values: Sequence[Any]) -> Array:
+        return np.array([exact(value) for value in values], dtype=object)
+
+    def number(self, value: Any) -> Any:
+        return exact(value)
+
+    def stepper(self, step: Program, states: tuple[str, ...]) -> Callable[..., tuple[Array, ...]]:
+        """One step of a method: theta, g and states in, theta and states out, coordinate by coordinate."""
+        expanded = expand(step, PRINTED)
+
+        def one(theta: Array, g: Array, eta: Any, t: int, *state: Array) -> tuple[Array, ...]:
+            results = []
+            for here in zip(theta, g, *state, strict=True):
+                names = dict(zip(("theta", "g", *states), here, strict=True)) | {"eta": exact(eta), "t": exact(t)}
+                values = evaluate(expanded, lambda node, names=names: names[node.value])  # type: ignore[misc]
+                results.append([values[expanded.outputs[name]] for name in ("theta", *states)])
+            return tuple(np.array(column, dtype=object) for column in zip(*results, strict=True))
+
+        return one
+
+
+def exact(value: Any) -> Any:
+    """A SymPy number equal to this int, float, Fraction or SymPy number."""
+    import sympy
+
+    if isinstance(value, sympy.Basic):
+        return value
+    fraction = Fraction(value)
+    return sympy.Rational(fraction.numerator, fraction.denominator)
+
+
+def evaluate(program: Program, leaf: Callable[[Node], Any]) -> list[Any]:
+    """The exact value of every node, for one row. Branches of `where` that are not taken may be undefined."""
+    import sympy
+
+    operations: Mapping[str, Callable[..., Any]] = {
+        "+": lambda a, b: a + b,
+        "-": lambda a, b: a - b,
+        "*": lambda a, b: a * b,
+        "/": lambda a, b: a / b,
+        "neg": lambda a: -a,
+        "**": power,
+        "where": lambda condition, a, b: a if condition else b,
+        "<": lambda a, b: bool(a < b),
+        "<=": lambda a, b: bool(a <= b),
+        ">": lambda a, b: bool(a > b),
+        ">=": lambda a, b: bool(a >= b),
+        "==": lambda a, b: bool(sympy.Eq(a, b)),
+        "!=": lambda a, b: bool(sympy.Ne(a, b)),
+    }
+    values: list[Any] = []
+    for node in program.nodes:
+        args = [values[a] for a in node.args]
+        if node.op == "number":
+            values.append(exact(node.value))
+        elif node.op == "pi":
+            values.append(sympy.pi)
+        elif node.op in ("parameter", "column", "name"):
+            values.append(leaf(node))
+        elif node.op == "gegenbauer":
+            values.append(gegenbauer(*node.value, args[0]))
+        elif node.op == "sinc":
+            values.append(sinc(node.value, args[0]))
+        else:
+            operation = operations.get(node.op) or getattr(sympy, FUNCTIONS[node.op].sympy)
+            values.append(checked(operation(*args)))
+    return values
+
+
+def power(base: Any, exponent: Any) -> Any:
+    if base.is_Rational and exponent.is_Integer and digits(base) * abs(int(exponent)) > MOST_DIGITS:
+        raise TooManyDigits
+    return base**exponent
+
+
+def digits(value: Any) -> int:
+    return max(int(value.p).bit_length(), int(value.q).bit_length()) * 3 // 10
+
+
+def checked(value: Any) -> Any:
+    if getattr(value, "is_Rational", False) and digits(value) > MOST_DIGITS:
+        raise TooManyDigits
+    return value
+
+
+def gegenbauer(n: int, alpha: Fraction, u: Any) -> Any:
+    """C(n, alpha, u) by its three-term recurrence; alpha = 0 stands for T_n."""
+    a = exact(alpha)
+    before, value = exact(1), (2 * a * u if alpha else u)
+    if n == 0:
+        return before
+    for k in range(2, n + 1):
+        following = (2 * u * (k + a - 1) * value - (k + 2 * a - 2) * before) / k if alpha else 2 * u * value - before
+        before, value = value, checked(following)
+    return value
+
+
+def sinc(n: int, u: Any) -> Any:
+    """The n-th derivative of sin(pi u)/(pi u)."""
+    import sympy
+
+    if u == 0:
+        return sympy.Integer(0) if n % 2 else sympy.Integer(-1) ** (n // 2) * sympy.pi**n / (n + 1)
+    value = sympy.sin(sympy.pi * u) / (sympy.pi * u)
+    for k in range(1, n + 1):
+        wave = sympy.sin(sympy.pi * u + k * sympy.pi / 2)
+        value = (sympy.pi ** (k - 1) * wave - k * value) / u
+    return value

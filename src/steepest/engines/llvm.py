@@ -1,0 +1,296 @@
+"""Prints the plan of a kernel as LLVM IR: chunk sums, their merge, and row outputs.
+
+Rows are added plainly inside a chunk, with flags that let the loop vectorise (reassoc, contract, nsz, arcp; infinities and NaN keep
+their meaning). Chunk sums are added in order with the rounding error carried along, so the result does not depend on how many
+workers computed the chunks.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+
+from steepest.calculus.kernel import CHEAP, Kernel
+from steepest.language.functions import FUNCTIONS
+from steepest.language.program import Node
+
+FAST = "reassoc nsz arcp contract"
+ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
+COMPARISON = {"<": "olt", "<=": "ole", ">": "ogt", ">=": "oge", "==": "oeq", "!=": "une"}
+CHUNK = 1024
+CHUNK_OF_CALLS = 32  # rows that call a function are not vectorised, and a plain sum of many of them would lose digits
+
+
+def constant(value: Fraction | float) -> str:
+    """A float64 as LLVM writes it, to the bit."""
+    return f"0x{struct.unpack('<Q', struct.pack('<d', float(value)))[0]:016X}"
+
+
+def chunk_rows(kernel: Kernel) -> int:
+    """How many rows are added plainly before their sum is added to the others."""
+    return CHUNK if all(kernel.nodes[i].op in CHEAP for i in kernel.rows) else CHUNK_OF_CALLS
+
+
+class Printer:
+    """Collects the lines of one function. `leaf` says where a parameter, a column or a name is found."""
+
+    def __init__(self, flags: str = FAST) -> None:
+        self.flags = flags
+        self.lines: list[str] = []
+        self.called: dict[str, int] = {}
+        self._count = 0
+
+    def fresh(self, stem: str = "t") -> str:
+        self._count += 1
+        return f"%{stem}{self._count}"
+
+    def let(self, text: str, stem: str = "t") -> str:
+        name = self.fresh(stem)
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+    def do(self, text: str) -> None:
+        self.lines.append(f"  {text}")
+
+    def label(self, name: str) -> None:
+        self.lines.append(f"{name}:")
+
+    def load(self, pointer: str, index: str, kind: str = "double") -> str:
+        return self.let(f"load {kind}, ptr {self.at(pointer, index, kind)}")
+
+    def store(self, value: str, pointer: str, index: str) -> None:
+        self.do(f"store double {value}, ptr {self.at(pointer, index)}")
+
+    def at(self, pointer: str, index: str, kind: str = "double") -> str:
+        return self.let(f"getelementptr inbounds {kind}, ptr {pointer}, i64 {index}")
+
+    def loop(self, name: str, count: str, body: Callable[[str], None]) -> None:
+        """for i in 0 … count-1: body(i)."""
+        before = self.fresh("before")[1:]
+        self.do(f"br label %{before}")
+        self.label(before)
+        self.do(f"br label %{name}")
+        self.label(name)
+        self.do(f"%{name}.i = phi i64 [ 0, %{before} ], [ %{name}.next, %{name}.latch ]")
+        self.do(f"%{name}.go = icmp slt i64 %{name}.i, {count}")
+        self.do(f"br i1 %{name}.go, label %{name}.body, label %{name}.done")
+        self.label(f"{name}.body")
+        body(f"%{name}.i")
+        self.do(f"br label %{name}.latch")
+        self.label(f"{name}.latch")
+        self.do(f"%{name}.next = add nsw i64 %{name}.i, 1")
+        self.do(f"br label %{name}")
+        self.label(f"{name}.done")
+
+    def node(self, node: Node, args: Sequence[str]) -> str:
+        """The value of one node that is no leaf."""
+        op = node.op
+        if op in ARITHMETIC:
+            return self.let(f"{ARITHMETIC[op]} {self.flags} double {args[0]}, {args[1]}")
+        if op == "neg":
+            return self.let(f"fneg {self.flags} double {args[0]}")
+        if op in COMPARISON:
+            return self.let(f"fcmp {COMPARISON[op]} double {args[0]}, {args[1]}")
+        if op == "where":
+            return self.let(f"select i1 {args[0]}, double {args[1]}, double {args[2]}")
+        if op == "gegenbauer":
+            n, alpha = node.value
+            self.called["steepest_gegenbauer"] = 0
+            return self.let(f"call double @steepest_gegenbauer(i64 {n}, double {constant(alpha)}, double {args[0]})")
+        symbol = "pow" if op == "**" else FUNCTIONS[op].libm
+        self.called[symbol] = len(args)
+        return self.let(f"call double @{symbol}({', '.join(f'double {a}' for a in args)})")
+
+    def nodes(self, nodes: Sequence[Node], which: Iterable[int], values: dict[int, str], leaf: Callable[[Node], str]) -> None:
+        """Prints those nodes in order; `values` maps node to SSA name and is filled."""
+        for i in which:
+            node = nodes[i]
+            if node.op == "number":
+                values[i] = constant(node.value)
+            elif node.op == "pi":
+                values[i] = constant(math.pi)
+            elif node.op in ("parameter", "column", "name"):
+                values[i] = leaf(node)
+            else:
+                values[i] = self.node(node, [values[arg] for arg in node.args])
+
+
+def declarations(called: Mapping[str, int]) -> str:
+    """The functions that a module calls, and the loop for Gegenbauer polynomials of high order."""
+    lines = [
+        f"declare double @{name}({', '.join(['double'] * count)}) nounwind willreturn memory(none)"
+        for name, count in sorted(called.items())
+        if name != "steepest_gegenbauer"
+    ]
+    return "\n".join(lines) + ("\n" + GEGENBAUER if "steepest_gegenbauer" in called else "")
+
+
+def chunk_sums(kernel: Kernel, weighted: bool) -> tuple[str, dict[str, int]]:
+    """`chunk_sums(theta, columns, n, first, last, partial)`: the plain sums of each chunk, one row of `partial` a chunk."""
+    p = Printer()
+    p.label("entry")
+    values: dict[int, str] = {}
+    p.nodes(kernel.nodes, kernel.once, values, lambda node: p.load("%theta", str(node.value)))
+    used = sorted({kernel.nodes[i].value for i in kernel.rows if kernel.nodes[i].op == "column"})
+    count = kernel.columns + weighted
+    whole = {j: p.load("%columns", str(j), "ptr") for j in ([*used, kernel.columns] if weighted else used)}
+    sums = [s for s in kernel.sums if s.inner is not None]
+    size = chunk_rows(kernel)
+
+    def one_chunk(chunk: str) -> None:
+        index = p.let(f"add i64 {chunk}, %first")
+        start = p.let(f"mul i64 {index}, {size}")
+        left = p.let(f"sub i64 %n, {start}")
+        short = p.let(f"icmp slt i64 {left}, {size}")
+        rows = p.let(f"select i1 {short}, i64 {left}, i64 {size}")
+        column = {j: p.at(pointer, start) for j, pointer in whole.items()}
+        totals = _row_loop(p, kernel, values, column, rows, weighted)
+        base = p.let(f"mul i64 {index}, {len(sums)}")
+        out = p.at("%partial", base)
+        for k, total in enumerate(totals):
+            p.store(total, out, str(k))
+
+    chunks = p.let("sub i64 %last, %first")
+    p.loop("chunk", chunks, one_chunk)
+    p.do("ret void")
+    head = "define void @chunk_sums(ptr noalias %theta, ptr noalias %columns, i64 %n, i64 %first, i64 %last, ptr noalias %partial)"
+    assert count >= len(whole)
+    return f"{head} {{\n" + "\n".join(p.lines) + "\n}\n", p.called
+
+
+def _row_loop(
+    p: Printer, kernel: Kernel, once: Mapping[int, str], column: Mapping[int, str], rows: str, weighted: bool
+) -> list[str]:
+    """The loop over the rows of one chunk; returns the names of the sums."""
+    sums = [s for s in kernel.sums if s.inner is not None]
+    before = p.fresh("enter")[1:]
+    p.do(f"br label %{before}")
+    p.label(before)
+    p.do("br label %row")
+    p.label("row")
+    p.do(f"%i = phi i64 [ 0, %{before} ], [ %i.next, %row ]")
+    for k in range(len(sums)):
+        p.do(f"%sum{k} = phi double [ 0.0, %{before} ], [ %sum{k}.next, %row ]")
+    values = dict(once)
+    p.nodes(kernel.nodes, kernel.rows, values, lambda node: p.load(column[node.value], "%i"))
+    weight = p.load(column[kernel.columns], "%i") if weighted else ""
+    for k, s in enumerate(sums):
+        assert s.inner is not None
+        term = values[s.inner]
+        if weighted:
+            term = p.let(f"fmul {FAST} double {term}, {weight}")
+        p.do(f"%sum{k}.next = fadd {FAST} double %sum{k}, {term}")
+    p.do("%i.next = add nsw i64 %i, 1")
+    p.do(f"%again = icmp slt i64 %i.next, {rows}")
+    p.do("br i1 %again, label %row, label %row.done")
+    p.label("row.done")
+    return [f"%sum{k}.next" for k in range(len(sums))]
+
+
+def merge(kernel: Kernel) -> tuple[str, dict[str, int]]:
+    """`merge(theta, partial, chunks, weight, out)`: chunk sums added in order by two-sum, then times their outer factors."""
+    p = Printer()
+    p.label("entry")
+    inner = [k for k, s in enumerate(kernel.sums) if s.inner is not None]
+
+    def one_sum(k: str) -> None:
+        p.do("br label %add.enter")
+        p.label("add.enter")
+        p.do("br label %add")
+        p.label("add")
+        p.do("%c = phi i64 [ 0, %add.enter ], [ %c.next, %add ]")
+        p.do("%high = phi double [ 0.0, %add.enter ], [ %high.next, %add ]")
+        p.do("%low = phi double [ 0.0, %add.enter ], [ %low.next, %add ]")
+        place = p.let(f"mul i64 %c, {len(inner)}")
+        value = p.load("%partial", p.let(f"add i64 {place}, {k}"))
+        p.do(f"%high.next = fadd double %high, {value}")
+        part = p.let("fsub double %high.next, %high")
+        rest = p.let(f"fsub double %high, {p.let(f'fsub double %high.next, {part}')}")
+        error = p.let(f"fadd double {rest}, {p.let(f'fsub double {value}, {part}')}")
+        p.do(f"%low.next = fadd double %low, {error}")
+        p.do("%c.next = add nsw i64 %c, 1")
+        p.do("%more = icmp slt i64 %c.next, %chunks")
+        p.do("br i1 %more, label %add, label %added")
+        p.label("added")
+        total = p.let("fadd double %high.next, %low.next")
+        # An overflow makes the carried error NaN where the plain sum is infinite.
+        finite = p.let("fcmp ord double %low.next, 0.0")
+        p.store(p.let(f"select i1 {finite}, double {total}, double %high.next"), "%raw", k)
+
+    p.do(f"%raw = alloca double, i64 {max(1, len(inner))}")
+    if inner:
+        p.loop("sum", str(len(inner)), one_sum)
+    values: dict[int, str] = {}
+    p.nodes(kernel.nodes, kernel.once, values, lambda node: p.load("%theta", str(node.value)))
+    place = {k: i for i, k in enumerate(inner)}
+    for k, s in enumerate(kernel.sums):
+        raw = p.load("%raw", str(place[k])) if k in place else "%weight"
+        p.store(p.let(f"fmul double {values[s.outer]}, {raw}"), "%out", str(k))
+    p.do("ret void")
+    head = "define void @merge(ptr noalias %theta, ptr noalias %partial, i64 %chunks, double %weight, ptr noalias %out)"
+    return f"{head} {{\n" + "\n".join(p.lines) + "\n}\n", p.called
+
+
+def row_outputs(kernel: Kernel) -> tuple[str, dict[str, int]]:
+    """`row_outputs(theta, columns, n, out)`: output k of row i at out[k*n + i]."""
+    p = Printer()
+    p.label("entry")
+    values: dict[int, str] = {}
+    p.nodes(kernel.nodes, kernel.once, values, lambda node: p.load("%theta", str(node.value)))
+    used = sorted({kernel.nodes[i].value for i in kernel.rows if kernel.nodes[i].op == "column"})
+    column = {j: p.load("%columns", str(j), "ptr") for j in used}
+    out = [p.at("%out", p.let(f"mul i64 %n, {k}")) for k in range(len(kernel.sums))]
+
+    def one_row(i: str) -> None:
+        inside = dict(values)
+        p.nodes(kernel.nodes, kernel.rows, inside, lambda node: p.load(column[node.value], i))
+        for k, s in enumerate(kernel.sums):
+            p.store(inside[s.outer], out[k], i)
+
+    p.loop("row", "%n", one_row)
+    p.do("ret void")
+    head = "define void @row_outputs(ptr noalias %theta, ptr noalias %columns, i64 %n, ptr noalias %out)"
+    return f"{head} {{\n" + "\n".join(p.lines) + "\n}\n", p.called
+
+
+GEGENBAUER = """
+define internal double @steepest_gegenbauer(i64 %n, double %alpha, double %u) {
+entry:
+  %chebyshev = fcmp oeq double %alpha, 0.0
+  %a = select i1 %chebyshev, double 1.0, double %alpha
+  %shift = fmul double %alpha, 2.0
+  %shift.less = fsub double %shift, 2.0
+  %alpha.less = fsub double %alpha, 1.0
+  %twice = fmul double %u, 2.0
+  %slope = fmul double %twice, %a
+  %first = select i1 %chebyshev, double %u, double %slope
+  %small = icmp slt i64 %n, 2
+  br i1 %small, label %low, label %step
+low:
+  %zero = icmp eq i64 %n, 0
+  %answer = select i1 %zero, double 1.0, double %first
+  ret double %answer
+step:
+  %k = phi i64 [ 2, %entry ], [ %k.next, %step ]
+  %before = phi double [ 1.0, %entry ], [ %last, %step ]
+  %last = phi double [ %first, %entry ], [ %value, %step ]
+  %kf = sitofp i64 %k to double
+  %p = fadd double %kf, %alpha.less
+  %q = fadd double %kf, %shift.less
+  %up = fmul double %p, %twice
+  %left = fmul double %up, %last
+  %right = fmul double %q, %before
+  %difference = fsub double %left, %right
+  %legendre = fdiv double %difference, %kf
+  %t.left = fmul double %twice, %last
+  %t.value = fsub double %t.left, %before
+  %value = select i1 %chebyshev, double %t.value, double %legendre
+  %k.next = add nsw i64 %k, 1
+  %go = icmp sle i64 %k.next, %n
+  br i1 %go, label %step, label %out
+out:
+  ret double %value
+}
+"""

@@ -1,0 +1,238 @@
+"""Problem: a formula, a loss and data, brought together. Each of its methods unwraps its arguments and calls one room."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from steepest.calculus.derivation import Derivation
+from steepest.data.read import read_table
+from steepest.descent.descend import Callback
+from steepest.descent.objective import Array, Objective
+from steepest.descent.parameters import RandomStart, read_start
+from steepest.descent.run import Options, run
+from steepest.descent.trace import Trace
+from steepest.engines.table import Kernels, kernels
+from steepest.errors import OptionError, SteepestWarning
+from steepest.language.formula import parse_formula
+from steepest.language.losses import parse_loss
+
+if TYPE_CHECKING:
+    from steepest.fitting.result import Fit
+
+
+class Problem:
+    """A formula, a loss and data: min over theta of the loss of `yhat(theta, row)` against `y(row)` over all rows.
+
+    `formula`: "response ~ model"; names that are columns are predictors, all others are parameters.
+    `data`: a mapping of names to arrays, a frame, the path of a .csv or .parquet file, "@name" of a shipped example, `sample(…)`.
+    `loss`: mse, half-mse, sse, mae, huber, log-cosh, logistic, cross-entropy, poisson, or an expression in `y` and `yhat`.
+    `start`: a mapping by name (a number, or {"value": 1, "fixed": True}), a vector, or `random(…)`; a parameter without one
+    starts at 1, with a warning. `weights`: one non-negative number a row, or the name of a column. `constants`: named numbers.
+    `missing`: "refuse" or "drop" rows with missing values.
+
+    Raises FormulaError, DataError, OptionError.
+
+    >>> problem = Problem("y ~ a + b*x", {"x": [0, 1, 2], "y": [1, 3, 5]}, start={"a": 0, "b": 0})
+    >>> problem.parameters, problem.loss_at([1, 2])
+    (('a', 'b'), 0.0)
+    """
+
+    def __init__(
+        self,
+        formula: str,
+        data: Any,
+        loss: str = "mse",
+        start: Mapping[str, Any] | Sequence[float] | RandomStart | None = None,
+        *,
+        weights: Sequence[float] | str | None = None,
+        constants: Mapping[str, float] | None = None,
+        missing: str = "refuse",
+    ) -> None:
+        table = read_table(data)
+        self.formula = parse_formula(formula, table.names, constants)
+        self.derivation = Derivation(self.formula, parse_loss(loss))
+        self.constants = dict(constants or {})
+        named = (weights,) if isinstance(weights, str) else ()
+        columns = table.columns([*self.formula.columns, *named], missing=missing)
+        count = len(self.formula.columns)
+        self.columns = columns.first(count)
+        self.weights = None if weights is None else read_weights(columns.arrays[count] if named else weights, columns.rows)
+        self._start = read_start(start, self.parameters, table.start)
+        self._say([*self.formula.warnings, *columns.warnings])
+        self._kernels: dict[str, Kernels] = {}
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters, in order of first appearance in the formula: the order of theta."""
+        return self.formula.parameters
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """Where a descent or a fit starts, by name."""
+        return dict(zip(self.parameters, self._start.values, strict=True))
+
+    def loss_at(self, theta: Any, engine: str = "numpy") -> Any:
+        """The loss over all rows. `theta`: a mapping by name, or a vector in the order of `.parameters`."""
+        objective = self.objective(engine)
+        return self._plain(objective.loss(self._theta(theta, engine)))
+
+    def gradient_at(self, theta: Any, engine: str = "numpy") -> Array:
+        """The gradient of the loss, (p,), in the order of `.parameters`; engine="sympy" gives exact rationals."""
+        return self.objective(engine, every=True).at(self._theta(theta, engine)).gradient
+
+    def hessian_at(self, theta: Any, engine: str = "numpy") -> Array:
+        """The matrix of second derivatives of the loss, (p, p)."""
+        return self.objective(engine).hessian(self._theta(theta, engine))
+
+    def predict(self, theta: Any, new: Any = None) -> Array:
+        """The model's values, (rows,), on the problem's data or on `new` data, which need no response."""
+        from steepest.fitting.predict import predict
+
+        return predict(self.derivation, self._theta(theta, "numpy"), self.columns if new is None else read_table(new))
+
+    def descend(
+        self,
+        method: str = "gd",
+        lr: Any = "auto",
+        steps: int | None = None,
+        batch: str = "full",
+        engine: str = "auto",
+        *,
+        epochs: int | None = None,
+        until_loss: float | None = None,
+        until_gap: float | None = None,
+        until_gradient: float | None = None,
+        until_change: float | None = None,
+        seconds: float | None = None,
+        every: int | None = None,
+        callback: Callback | None = None,
+    ) -> Trace:
+        """Descends from the start, and records every step.
+
+        `lr`: a number, or "auto": 1/|λ|max of the Hessian at the start, halved whenever a step would raise the loss.
+        `steps` (1,000 unless given) or `epochs`, the same for the full batch. `until_…` end it earlier: the loss is at most so much
+        (`until_gap`: above its minimum), the norm of the gradient is, or the relative change of the loss in one step is; `seconds` is
+        a limit of time. `every=k` keeps every k-th point. `callback(progress)` is called at least ten times a second; it may
+        return True to stop. `engine`: auto, numpy, compiled, or sympy for exact rational numbers.
+
+        >>> problem = Problem("y ~ w*x", "@triples")
+        >>> trace = problem.descend(lr=0.005, steps=3)
+        >>> [round(w, 6) for w in trace["w"].tolist()]
+        [0.0, 0.33, 0.6237, 0.885093]
+        """
+        self._announce_start()
+        if until_gap is not None:
+            until_loss = self._gap(until_gap, until_loss)
+        options = Options(
+            method, lr, steps, batch, engine, epochs, until_loss, until_gradient, until_change, seconds, every, callback
+        )
+        return run(self.objective, self._start, options, self.recipe())
+
+    def fit(self) -> Fit:
+        """The best path to the minimum: parameters with standard errors, and an outcome that is checked.
+
+        >>> fit = Problem("y ~ a + b*x", {"x": [0, 1, 2, 3], "y": [1, 3, 5, 8]}, start={"a": 0, "b": 0}).fit()
+        >>> {name: round(value, 6) for name, value in fit.parameters.items()}
+        {'a': 0.8, 'b': 2.3}
+        """
+        from steepest.fitting.fit import fit
+
+        if not self.derivation.is_linear:
+            self._announce_start()
+        return fit(self.objective("numpy"), self._theta(self._start.values, "numpy"), self.recipe())
+
+    def objective(self, engine: str = "numpy", every: bool = False) -> Objective:
+        """The loss as a function of theta, through one engine; with `every`, fixed parameters have a gradient too."""
+        if engine not in self._kernels:
+            self._kernels[engine] = kernels(engine, self.derivation)
+        free = None if every else self._start.free
+        return Objective(self._kernels[engine], self.columns, self.weights, free)
+
+    def recipe(self) -> dict[str, Any]:
+        """What this problem is made of, as plain values."""
+        from steepest._version import __version__
+
+        return {
+            "formula": self.formula.text,
+            "loss": self.derivation.criterion.name,
+            "data": self.columns.source,
+            "rows": self.columns.rows,
+            "fingerprint": self._fingerprint,
+            "weighted": self.weights is not None,
+            "constants": {name: float(value) for name, value in self.constants.items()},
+            "start": {name: float(value) for name, value in self.start.items()},
+            "fixed": [name for k, name in enumerate(self.parameters) if k not in self._start.free],
+            "version": __version__,
+        }
+
+    def __repr__(self) -> str:
+        return f"Problem({self.formula.text!r}, {self.columns.source}, {self.columns.rows:,} rows, loss={self.derivation.criterion.name!r})"
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return self.columns.fingerprint
+
+    def _gap(self, gap: float, until_loss: float | None) -> float:
+        if until_loss is not None:
+            raise OptionError("until_loss and until_gap are both given: give one of them")
+        if not (isinstance(gap, int | float) and 0 <= gap < float("inf")):
+            raise OptionError(f"until_gap is {gap!r}: give a finite number, 0 or more")
+        best = self.fit()
+        if best.outcome != "converged":
+            raise OptionError(f"until_gap needs the minimum, which the fit did not reach ({best.reason}): give until_loss")
+        return best.loss + gap
+
+    def _theta(self, given: Any, engine: str) -> Array:
+        values = given if isinstance(given, Mapping) else {name: v for name, v in zip(self.parameters, given, strict=False)}
+        if len(values) != len(self.parameters) or (not isinstance(given, Mapping) and len(given) != len(self.parameters)):
+            missing = [name for name in self.parameters if name not in values]
+            raise OptionError(
+                f"theta needs {len(self.parameters)} values ({', '.join(self.parameters)}); "
+                + (f"missing: {', '.join(missing)}" if missing else f"{len(given)} were given")
+            )
+        point = read_start(values, self.parameters, {})
+        vector: Array = self.objective(engine).kernels.vector(point.values)
+        return vector
+
+    @staticmethod
+    def _plain(value: Any) -> Any:
+        return value.item() if isinstance(value, np.generic) else value
+
+    def _announce_start(self) -> None:
+        if self._start.assumed:
+            one = len(self._start.assumed) == 1
+            names = ", ".join(self._start.assumed)
+            self._say([f"no start given for {names}: {'it starts' if one else 'they start'} at 1; give start={{…}}"])
+
+    @staticmethod
+    def _say(sentences: Sequence[str]) -> None:
+        for sentence in sentences:
+            warnings.warn(sentence, SteepestWarning, stacklevel=4)
+
+
+def read_weights(given: Any, rows: int) -> Array:
+    """Non-negative finite weights, one a row, not all zero."""
+    weights = np.array(given, dtype=np.float64)
+    if weights.shape != (rows,):
+        raise OptionError(f"weights have the shape {weights.shape}: give one for each of the {rows} rows")
+    wrong = ~(np.isfinite(weights) & (weights >= 0))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise OptionError(f"weights must be finite and not negative: weight {weights[row]} at row index {row} ({wrong.sum()} such)")
+    if not weights.any():
+        raise OptionError("weights are all zero: at least one row must count")
+    return weights
+
+
+def fit(formula: str, data: Any, loss: str = "mse", start: Any = None, **options: Any) -> Fit:
+    """Fits a formula to data in one call: `Problem(formula, data, loss, start, …).fit()`.
+
+    >>> round(fit("y ~ w*x", "@triples").parameters["w"], 12)
+    3.0
+    """
+    return Problem(formula, data, loss, start, **options).fit()
