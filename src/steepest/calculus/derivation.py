@@ -32,13 +32,19 @@ class Derivation:
     def __init__(self, formula: Formula, loss: Loss) -> None:
         self.formula = formula
         self.criterion = loss
+        self._programs: dict[str, Program] = {}
         self._algebra = a = Algebra(formula.program.nodes)
         self._theta = [a.add("parameter", value=k) for k in range(len(formula.parameters))]
         self._y, self._yhat = (formula.program.outputs[name] for name in ("y", "yhat"))
         self._loss = a.inline(loss_program(loss), {"y": self._y, "yhat": self._yhat})["loss"]
 
     def program(self, kind: str) -> Program:
-        """One of the programs named above."""
+        """One of the programs named above, made once."""
+        if kind not in self._programs:
+            self._programs[kind] = self._made(kind)
+        return self._programs[kind]
+
+    def _made(self, kind: str) -> Program:
         programs: dict[str, Callable[[], dict[str, int]]] = {
             "value": self._value_outputs,
             "gradient": self._gradient_outputs,

@@ -72,7 +72,7 @@ class _Loop:
         self.steps, self.until = steps, until
         self.recorder = Recorder(every)
         self.done = 0
-        self.size = first_size(objective)
+        self.size = max(1, int(BLOCK_SECONDS / runner.guess))
         self.scale: float | None = None
         self.last_loss: Any = None
         self.start = runner.snapshot()[0]
@@ -147,11 +147,6 @@ def natural_scale(rows: Rows, rate: Any) -> float:
     with np.errstate(all="ignore"):
         gradient = rows.gradients[0].astype(float)
         return float(np.fmax(abs(float(rows.losses[0])), float(rate) * float(gradient @ gradient)))
-
-
-def first_size(objective: Objective) -> int:
-    """A first block that stays far below the time that a block may take."""
-    return max(1, min(64, 1_000_000 // objective.columns.rows))
 
 
 def next_size(size: int, count: int, seconds: float) -> int:

@@ -40,7 +40,7 @@ class Objective:
         self.total = kernels.number(columns.rows if weights is None else float(np.sum(weights)))
         loss = kernels.derivation.criterion
         self.divisor = (self.total if loss.mean else kernels.number(1)) / kernels.number(loss.scale)
-        self._fixed = np.setdiff1d(np.arange(size), self.free)
+        self._fixed = [k for k in range(size) if k not in self.free] if len(self.free) < size else []
 
     @property
     def derivation(self) -> Derivation:
@@ -69,10 +69,14 @@ class Objective:
 
     def moving(self, gradient: Array) -> Array:
         """A gradient, or rows of gradients, with 0 for fixed parameters."""
-        if len(self._fixed):
+        if self._fixed:
             gradient = gradient.copy()
             gradient[..., self._fixed] = 0
         return gradient
+
+    def work(self) -> int:
+        """Operations of one evaluation, roughly: the nodes of the gradient's program times the rows."""
+        return len(self.derivation.program("gradient").nodes) * self.columns.rows
 
     def _sums(self, kind: str, theta: Array) -> Array:
         sums = self.kernels.sums(kind, theta, self.columns.arrays, self.weights, self.total)

@@ -27,6 +27,8 @@ Snapshot = tuple[Array, Array, int]
 
 
 class Runner(Protocol):
+    guess: float  # seconds a step, before anything is measured
+
     def advance(self, rates: Array) -> Rows: ...
     def snapshot(self) -> Snapshot: ...
     def restore(self, snapshot: Snapshot) -> None: ...
@@ -54,7 +56,8 @@ class Stepped:
     def __init__(self, objective: Objective, method: Method, theta: Array, rate: Any) -> None:
         self.objective = objective
         self.position = Position(method, theta, rate)
-        self._step: Callable[..., tuple[Array, ...]] = objective.kernels.stepper(method.step(), method.states())
+        self.guess = 2e-5 + objective.work() * (1e-9 if theta.dtype == float else 1e-4)
+        self._step: Callable[..., tuple[Array, ...]] = objective.kernels.stepper(method.step, method.states)
         self.snapshot, self.restore = self.position.snapshot, self.position.restore
 
     def advance(self, rates: Array) -> Rows:
@@ -81,7 +84,8 @@ class Fused:
     def __init__(self, objective: Objective, method: Method, theta: Array, rate: Any) -> None:
         self.objective = objective
         self.position = Position(method, theta, rate)
-        self._block = objective.kernels.block(method.step(), method.states(), objective.weights is not None)  # type: ignore[attr-defined]
+        self._block = objective.kernels.block(method.step, method.states, objective.weights is not None)  # type: ignore[attr-defined]
+        self.guess = objective.work() * 2e-10
         weights = objective.weights
         self._columns = [*objective.columns.arrays, *([] if weights is None else [weights])]
         self.snapshot, self.restore = self.position.snapshot, self.position.restore

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -36,41 +37,33 @@ def first_stop(rows: Rows, before: Any, until: Until, scale: float) -> Stop | No
     `before` is the loss of the row before the block (None at the start); `scale` is the start's loss, or what the first step was
     predicted to change, whichever is larger.
     """
+    losses = rows.losses.astype(float, copy=False)
+    gradients = rows.gradients.astype(float, copy=False)
     with np.errstate(all="ignore"):
-        found = [
-            *_failures(rows, scale),
-            *(stop for stop in _wishes(rows, before, until)),
-        ]
+        found = [*_failures(losses, gradients, scale), *_wishes(losses, gradients, before, until)]
     return min(found, key=lambda stop: stop.row, default=None)
 
 
-def _failures(rows: Rows, scale: float) -> list[Stop]:
-    losses = rows.losses.astype(float)
-    finite = np.isfinite(losses) & np.isfinite(rows.gradients.astype(float)).all(axis=1)
-    stops = []
-    if not finite.all():
-        stops.append(Stop(int(np.argmin(finite)), "nonfinite", "the loss or its gradient is no longer a finite number"))
-    grown = losses > GROWTH * scale
-    if scale > 0 and grown.any():
-        stops.append(Stop(int(np.argmax(grown)), "diverged", f"the loss has grown to more than {GROWTH:.0e} times its start"))
-    return stops
+def _failures(losses: Array, gradients: Array, scale: float) -> Iterator[Stop]:
+    if not np.isfinite(losses.sum() + gradients.sum()):  # one pass for the common case; a sum may overflow by itself
+        finite = np.isfinite(losses) & np.isfinite(gradients).all(axis=1)
+        yield from _met(~finite, "nonfinite", "the loss or its gradient is no longer a finite number")
+    yield from _met(losses > GROWTH * scale, "diverged", f"the loss has grown to more than {GROWTH:.0e} times its start")
 
 
-def _wishes(rows: Rows, before: Any, until: Until) -> list[Stop]:
-    losses = rows.losses.astype(float)
-    gradients = rows.gradients.astype(float)
-    norms = np.linalg.norm(gradients, axis=1)
-    stops = [_met(norms == 0, "converged", "the gradient is zero: nothing moves any more")]
+def _wishes(losses: Array, gradients: Array, before: Any, until: Until) -> Iterator[Stop]:
+    yield from _met(~gradients.any(axis=1), "converged", "the gradient is zero: nothing moves any more")
     if until.loss is not None:
-        stops.append(_met(losses <= until.loss, "converged", f"the loss is at most {until.loss:g}"))
+        yield from _met(losses <= until.loss, "converged", f"the loss is at most {until.loss:g}")
     if until.gradient is not None:
-        stops.append(_met(norms <= until.gradient, "converged", f"the norm of the gradient is at most {until.gradient:g}"))
+        norms = np.linalg.norm(gradients, axis=1)
+        yield from _met(norms <= until.gradient, "converged", f"the norm of the gradient is at most {until.gradient:g}")
     if until.change is not None:
         earlier = np.concatenate([[np.inf if before is None else float(before)], losses[:-1]])
         small = np.abs(losses - earlier) <= until.change * np.abs(losses)
-        stops.append(_met(small, "converged", f"one step changes the loss by at most {until.change:g} of itself"))
-    return [stop for stop in stops if stop is not None]
+        yield from _met(small, "converged", f"one step changes the loss by at most {until.change:g} of itself")
 
 
-def _met(flags: Array, outcome: str, reason: str) -> Stop | None:
-    return Stop(int(np.argmax(flags)), outcome, reason) if flags.any() else None
+def _met(flags: Array, outcome: str, reason: str) -> Iterator[Stop]:
+    if flags.any():
+        yield Stop(int(np.argmax(flags)), outcome, reason)

@@ -121,7 +121,7 @@ class Recorder:
         if not len(steps):
             return
         rows = (steps, *columns)
-        self.latest = tuple(column[-1:].copy() for column in rows)
+        self.latest = tuple(column[-1:] for column in rows)
         self._append(rows)
         while self.count > self.most and not self.fixed:
             self.every *= 2
@@ -130,15 +130,17 @@ class Recorder:
 
     def finish(self) -> tuple[Array, ...]:
         """Everything kept, and the last row whether its turn has come or not."""
-        if self.parts[-1][0][-1] != self.latest[0][0]:
-            self.parts.append(self.latest)
-        return self._whole()
+        whole = self._whole()
+        if len(whole[0]) and whole[0][-1] == self.latest[0][0]:
+            return whole
+        return tuple(np.concatenate(pair) for pair in zip(whole, self.latest, strict=True))
 
     def _append(self, rows: tuple[Array, ...]) -> None:
-        kept = rows[0] % self.every == 0
-        if kept.any():
-            self.parts.append(tuple(column[kept] for column in rows))
-            self.count += int(kept.sum())
+        if self.every > 1:
+            kept = rows[0] % self.every == 0
+            rows = tuple(column[kept] for column in rows)
+        self.parts.append(rows)
+        self.count += len(rows[0])
 
     def _whole(self) -> tuple[Array, ...]:
         return tuple(np.concatenate(column) for column in zip(*self.parts, strict=True))

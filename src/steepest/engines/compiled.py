@@ -170,7 +170,8 @@ def keep(module: Module, name: str, *arguments: Any) -> Any:
 
 
 def address(array: Any) -> int:
-    return array.ctypes.data  # type: ignore[no-any-return]
+    # Four times as fast as array.ctypes.data, and a short block asks for eleven.
+    return array.__array_interface__["data"][0]  # type: ignore[no-any-return]
 
 
 def table(columns: Sequence[Array]) -> Any:

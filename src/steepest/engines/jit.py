@@ -12,16 +12,19 @@ from steepest.errors import EngineError
 
 
 @cache
-def target() -> Any:
-    """The machine that code is made for: this processor, with all its features."""
+def _target() -> tuple[Any, dict[str, Any]]:
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    features = llvm.get_host_cpu_features().flatten()
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=features, opt=3, jit=True
-    )
+    options = {"cpu": llvm.get_host_cpu_name(), "features": llvm.get_host_cpu_features().flatten(), "opt": 3, "jit": True}
+    return llvm.Target.from_default_triple(), options
+
+
+def target() -> Any:
+    """The machine that code is made for: this processor, with all its features. One for each module, which will own it."""
+    made, options = _target()
+    return made.create_target_machine(**options)
 
 
 @cache
@@ -54,9 +57,11 @@ class Module:
         options = llvm.create_pipeline_tuning_options(speed_level=3)
         options.loop_vectorization = True
         options.slp_vectorization = False
-        builder = llvm.create_pass_builder(target(), options)
+        machine = target()
+        builder = llvm.create_pass_builder(machine, options)
         builder.getModulePassManager().run(module, builder)
-        self._engine = llvm.create_mcjit_compiler(module, target())
+        builder.close()
+        self._engine = llvm.create_mcjit_compiler(module, machine)
         self._engine.finalize_object()
 
     def function(self, name: str, *arguments: Any) -> Any:
