@@ -17,7 +17,7 @@ TREES = {file: ast.parse((SOURCE / file).read_text(encoding="utf-8")) for file i
 
 # A room imports only from itself and from rooms before it.
 ROOMS = (
-    "errors", "io", "language", "data", "calculus", "engines", "methods", "descent", "fitting", "insight", "check",
+    "_version", "errors", "io", "language", "data", "calculus", "engines", "methods", "descent", "fitting", "insight", "check",
     "show", "problem", "sklearn", "lab", "cli", "__init__",
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from steepest.engines.llvm import Printer
+from steepest.engines.printing import Printer
 from steepest.language.program import Node, Program
 
 COORDINATES = ("theta", "g")

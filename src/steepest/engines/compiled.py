@@ -16,7 +16,8 @@ from steepest.calculus.kernel import Kernel, rows_kernel, sums_kernel
 from steepest.calculus.lower import lower
 from steepest.engines.block import block
 from steepest.engines.jit import Module
-from steepest.engines.llvm import chunk_rows, chunk_sums, declarations, merge, row_outputs
+from steepest.engines.elementary import declarations, symbols
+from steepest.engines.llvm import chunk_rows, chunk_sums, merge, row_outputs
 from steepest.engines.numpy_engine import NumpyKernels
 from steepest.language.functions import FUNCTIONS
 from steepest.language.program import Program
@@ -156,10 +157,6 @@ def sums_ir(kernel: Kernel, weighted: bool, also_called: dict[str, int] | None =
     merge_text, more = merge(kernel)
     called = called | more
     return declarations(called | (also_called or {})) + chunk_text + merge_text, called
-
-
-def symbols(called: dict[str, int]) -> list[str]:
-    return [name for name in called if name != "steepest_gegenbauer"]
 
 
 def keep(module: Module, name: str, *arguments: Any) -> Any:

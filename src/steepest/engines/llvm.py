@@ -7,124 +7,19 @@ workers computed the chunks.
 
 from __future__ import annotations
 
-import math
-import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Mapping
 
 from steepest.calculus.kernel import CHEAP, Kernel
-from steepest.language.functions import FUNCTIONS
-from steepest.language.program import Node
+from steepest.engines.elementary import WRITTEN_OUT
+from steepest.engines.printing import FAST, Printer
 
-FAST = "reassoc nsz arcp contract"
-ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
-COMPARISON = {"<": "olt", "<=": "ole", ">": "ogt", ">=": "oge", "==": "oeq", "!=": "une"}
 CHUNK = 1024
 CHUNK_OF_CALLS = 32  # rows that call a function are not vectorised, and a plain sum of many of them would lose digits
 
 
-def constant(value: Fraction | float) -> str:
-    """A float64 as LLVM writes it, to the bit."""
-    return f"0x{struct.unpack('<Q', struct.pack('<d', float(value)))[0]:016X}"
-
-
 def chunk_rows(kernel: Kernel) -> int:
     """How many rows are added plainly before their sum is added to the others."""
-    return CHUNK if all(kernel.nodes[i].op in CHEAP for i in kernel.rows) else CHUNK_OF_CALLS
-
-
-class Printer:
-    """Collects the lines of one function. `leaf` says where a parameter, a column or a name is found."""
-
-    def __init__(self, flags: str = FAST) -> None:
-        self.flags = flags
-        self.lines: list[str] = []
-        self.called: dict[str, int] = {}
-        self._count = 0
-
-    def fresh(self, stem: str = "t") -> str:
-        self._count += 1
-        return f"%{stem}{self._count}"
-
-    def let(self, text: str, stem: str = "t") -> str:
-        name = self.fresh(stem)
-        self.lines.append(f"  {name} = {text}")
-        return name
-
-    def do(self, text: str) -> None:
-        self.lines.append(f"  {text}")
-
-    def label(self, name: str) -> None:
-        self.lines.append(f"{name}:")
-
-    def load(self, pointer: str, index: str, kind: str = "double") -> str:
-        return self.let(f"load {kind}, ptr {self.at(pointer, index, kind)}")
-
-    def store(self, value: str, pointer: str, index: str) -> None:
-        self.do(f"store double {value}, ptr {self.at(pointer, index)}")
-
-    def at(self, pointer: str, index: str, kind: str = "double") -> str:
-        return self.let(f"getelementptr inbounds {kind}, ptr {pointer}, i64 {index}")
-
-    def loop(self, name: str, count: str, body: Callable[[str], None]) -> None:
-        """for i in 0 … count-1: body(i)."""
-        before = self.fresh("before")[1:]
-        self.do(f"br label %{before}")
-        self.label(before)
-        self.do(f"br label %{name}")
-        self.label(name)
-        self.do(f"%{name}.i = phi i64 [ 0, %{before} ], [ %{name}.next, %{name}.latch ]")
-        self.do(f"%{name}.go = icmp slt i64 %{name}.i, {count}")
-        self.do(f"br i1 %{name}.go, label %{name}.body, label %{name}.done")
-        self.label(f"{name}.body")
-        body(f"%{name}.i")
-        self.do(f"br label %{name}.latch")
-        self.label(f"{name}.latch")
-        self.do(f"%{name}.next = add nsw i64 %{name}.i, 1")
-        self.do(f"br label %{name}")
-        self.label(f"{name}.done")
-
-    def node(self, node: Node, args: Sequence[str]) -> str:
-        """The value of one node that is no leaf."""
-        op = node.op
-        if op in ARITHMETIC:
-            return self.let(f"{ARITHMETIC[op]} {self.flags} double {args[0]}, {args[1]}")
-        if op == "neg":
-            return self.let(f"fneg {self.flags} double {args[0]}")
-        if op in COMPARISON:
-            return self.let(f"fcmp {COMPARISON[op]} double {args[0]}, {args[1]}")
-        if op == "where":
-            return self.let(f"select i1 {args[0]}, double {args[1]}, double {args[2]}")
-        if op == "gegenbauer":
-            n, alpha = node.value
-            self.called["steepest_gegenbauer"] = 0
-            return self.let(f"call double @steepest_gegenbauer(i64 {n}, double {constant(alpha)}, double {args[0]})")
-        symbol = "pow" if op == "**" else FUNCTIONS[op].libm
-        self.called[symbol] = len(args)
-        return self.let(f"call double @{symbol}({', '.join(f'double {a}' for a in args)})")
-
-    def nodes(self, nodes: Sequence[Node], which: Iterable[int], values: dict[int, str], leaf: Callable[[Node], str]) -> None:
-        """Prints those nodes in order; `values` maps node to SSA name and is filled."""
-        for i in which:
-            node = nodes[i]
-            if node.op == "number":
-                values[i] = constant(node.value)
-            elif node.op == "pi":
-                values[i] = constant(math.pi)
-            elif node.op in ("parameter", "column", "name"):
-                values[i] = leaf(node)
-            else:
-                values[i] = self.node(node, [values[arg] for arg in node.args])
-
-
-def declarations(called: Mapping[str, int]) -> str:
-    """The functions that a module calls, and the loop for Gegenbauer polynomials of high order."""
-    lines = [
-        f"declare double @{name}({', '.join(['double'] * count)}) nounwind willreturn memory(none)"
-        for name, count in sorted(called.items())
-        if name != "steepest_gegenbauer"
-    ]
-    return "\n".join(lines) + ("\n" + GEGENBAUER if "steepest_gegenbauer" in called else "")
+    return CHUNK if all(kernel.nodes[i].op in CHEAP or kernel.nodes[i].op in WRITTEN_OUT for i in kernel.rows) else CHUNK_OF_CALLS
 
 
 def chunk_sums(kernel: Kernel, weighted: bool) -> tuple[str, dict[str, int]]:
@@ -253,44 +148,3 @@ def row_outputs(kernel: Kernel) -> tuple[str, dict[str, int]]:
     p.do("ret void")
     head = "define void @row_outputs(ptr noalias %theta, ptr noalias %columns, i64 %n, ptr noalias %out)"
     return f"{head} {{\n" + "\n".join(p.lines) + "\n}\n", p.called
-
-
-GEGENBAUER = """
-define internal double @steepest_gegenbauer(i64 %n, double %alpha, double %u) {
-entry:
-  %chebyshev = fcmp oeq double %alpha, 0.0
-  %a = select i1 %chebyshev, double 1.0, double %alpha
-  %shift = fmul double %alpha, 2.0
-  %shift.less = fsub double %shift, 2.0
-  %alpha.less = fsub double %alpha, 1.0
-  %twice = fmul double %u, 2.0
-  %slope = fmul double %twice, %a
-  %first = select i1 %chebyshev, double %u, double %slope
-  %small = icmp slt i64 %n, 2
-  br i1 %small, label %low, label %step
-low:
-  %zero = icmp eq i64 %n, 0
-  %answer = select i1 %zero, double 1.0, double %first
-  ret double %answer
-step:
-  %k = phi i64 [ 2, %entry ], [ %k.next, %step ]
-  %before = phi double [ 1.0, %entry ], [ %last, %step ]
-  %last = phi double [ %first, %entry ], [ %value, %step ]
-  %kf = sitofp i64 %k to double
-  %p = fadd double %kf, %alpha.less
-  %q = fadd double %kf, %shift.less
-  %up = fmul double %p, %twice
-  %left = fmul double %up, %last
-  %right = fmul double %q, %before
-  %difference = fsub double %left, %right
-  %legendre = fdiv double %difference, %kf
-  %t.left = fmul double %twice, %last
-  %t.value = fsub double %t.left, %before
-  %value = select i1 %chebyshev, double %t.value, double %legendre
-  %k.next = add nsw i64 %k, 1
-  %go = icmp sle i64 %k.next, %n
-  br i1 %go, label %step, label %out
-out:
-  ret double %value
-}
-"""

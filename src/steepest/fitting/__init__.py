@@ -1,0 +1,15 @@
+"""fitting/: the robust path to the minimum, and how well the minimum is known.
+
+In: an `Objective` (a formula and a loss on data), a start, and the problem's recipe.
+Out: a `Fit`: parameters, standard errors, covariance, an outcome that was verified, one sentence.
+
+Quadratic losses: a model linear in its parameters is solved by QR; any other by SciPy's trust region with the exact
+Jacobian, then Newton's steps from a QR of the column-scaled Jacobian. Other losses: L-BFGS, then Newton's steps.
+
+`fit.fit(objective, theta, recipe)` is the one door, `predict.predict(derivation, theta, data)` the other. Everything
+between works on `FreeLoss`: sums over the rows, as functions of the parameters that are not fixed.
+
+Outcomes: "converged" only where `verify` found that the gradient is as small as rounding allows, that no direction
+bends down, and that the loss rises on both sides of every direction; else "stopped", "steps" or "nonfinite", and the
+reason says why. A fit that fails raises nothing.
+"""

@@ -1,0 +1,71 @@
+"""The least-squares problem at one point: QR of the column-scaled Jacobian, and what it says of the step and the rank.
+
+With J the Jacobian of the residual r, S its column norms, J/S = QR and R = UΣVᵀ, the Gauss-Newton step is
+-S⁻¹VΣ⁻¹Uᵀ(Qᵀr), and |Qᵀr|² is what it would take off the sum of squares. Newton's step adds the bend
+B = Σ⁻¹Vᵀ S⁻¹(H/2)S⁻¹ VΣ⁻¹, H the Hessian of the sum of squares: B is the identity where the residual does not curve
+(Bates and Watts 1988, Nonlinear Regression Analysis).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from steepest.descent.objective import Array
+
+EPSILON = float(np.finfo(float).eps)
+
+
+class Tangent(NamedTuple):
+    """`rank` directions, (k, rank), of which each takes the length 1 in the space of the rows; `projected` is Qᵀr in them."""
+
+    residual: Array
+    scale: Array
+    directions: Array
+    values: Array  # Σ, largest first: (k,)
+    projected: Array
+    nothing: Array  # k - rank directions, (k, k - rank), in scaled parameters, that change no row
+
+    @property
+    def rank(self) -> int:
+        return len(self.projected)
+
+    @property
+    def step(self) -> Array:
+        """The Gauss-Newton step; where the rank is short, the shortest one in scaled parameters."""
+        step: Array = -self.directions @ self.projected
+        return step
+
+    @property
+    def gain(self) -> float:
+        """What the step would take off the sum of squares."""
+        return float(self.projected @ self.projected)
+
+    def undetermined(self) -> Array:
+        """Which parameters can move without changing any row: (k,) of bool."""
+        flags: Array = (np.abs(self.nothing) > 1e-6).any(axis=1)
+        return flags
+
+
+def tangent(residual: Array, jacobian: Array) -> Tangent:
+    norms = np.linalg.norm(jacobian, axis=0)
+    scale = np.where(norms > 0, norms, 1.0)
+    q, r = np.linalg.qr(jacobian / scale)
+    u, values, vt = np.linalg.svd(r)
+    size = jacobian.shape[1]
+    # Rounding perturbs a column of length 1 by about ε in each of √n independent rows and k operations.
+    rank = int(np.sum(values > 4 * EPSILON * size * np.sqrt(len(residual)) * values[0]))
+    directions = (vt[:rank].T / values[:rank]) / scale[:, None]
+    return Tangent(residual, scale, directions, values, u.T[:rank] @ (q.T @ residual), vt[rank:].T)
+
+
+def bend(at: Tangent, hessian: Array) -> tuple[Array, Array] | None:
+    """Eigenvalues and eigenvectors of B, or None where rounding hides them."""
+    half = hessian / np.outer(at.scale, at.scale) / 2
+    rounding = 8 * EPSILON * len(half) * float(np.max(np.abs(half))) / at.values[at.rank - 1] ** 2
+    if not rounding < 0.1:
+        return None
+    unscaled = at.directions * at.scale[:, None]
+    values, vectors = np.linalg.eigh(unscaled.T @ half @ unscaled)
+    return values, vectors

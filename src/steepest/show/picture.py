@@ -1,0 +1,122 @@
+"""The look of a figure, its title, and how it becomes a file."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from steepest.errors import OptionError
+from steepest.io import check_writable, replacing
+from steepest.language.names import printable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SUFFIXES = (".svg", ".png", ".pdf")
+
+# Okabe and Ito 2008, told apart by colour-blind readers; without yellow and black.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+POINTS, LINE, QUIET = "#404040", "#D55E00", "#5f5f5f"
+
+_LOOK = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.edgecolor": QUIET,
+    "axes.linewidth": 0.8,
+    "axes.labelcolor": "#262626",
+    "axes.formatter.limits": (-4, 5),
+    "axes.formatter.use_mathtext": True,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": "#262626",
+    "ytick.labelcolor": "#262626",
+    "svg.hashsalt": "steepest",  # the same picture is the same file
+}
+_TITLE, _SUBTITLE, _SPACING = 11.5, 9.0, 1.35  # points, points, lines
+_CHARACTER = 0.6  # of the size of the font, on average
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """matplotlib's own defaults with our changes, whatever the user's are; these come back when the block ends."""
+    import matplotlib.style
+
+    with matplotlib.style.context(["default", _LOOK]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a name in a script that has no font here
+        yield
+
+
+def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure:
+    """An empty figure (inches) with a title and a quiet line below it, both plain text; call it inside `look()`."""
+    figure = _picture()(figsize=(width, height))
+    above = [
+        (textwrap.wrap(printable(title, 10_000), _fits(width, _TITLE)), _TITLE, "#000000", "bold"),
+        (textwrap.wrap(printable(subtitle, 10_000), _fits(width, _SUBTITLE)), _SUBTITLE, QUIET, "normal"),
+    ]
+    top = 1 - 0.1 / height
+    for lines, size, colour, weight in above:
+        lines = lines if len(lines) <= 3 else [*lines[:2], f"{lines[2][:-1]}…"]
+        text = "\n".join(lines)
+        figure.text(
+            0.1 / width, top, text, size=size, color=colour, weight=weight, va="top", linespacing=1.25, parse_math=False
+        )
+        top -= len(lines) * size * _SPACING / 72 / height
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, top - 0.08 / height), w_pad=0.1, h_pad=0.06)
+    return figure
+
+
+def tidy(ax: Axes) -> Axes:
+    """No frame but the two axes."""
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def check_picture(path: str | os.PathLike[str]) -> None:
+    """Refuses the path of a picture that could not be written, before a long run is spent on it. Raises OptionError."""
+    if Path(path).suffix.lower() not in SUFFIXES:
+        raise OptionError(
+            f"cannot write a picture to {str(path)!r}: its name must end in one of {', '.join(SUFFIXES)}"
+        )
+    check_writable(path)
+
+
+def write_figure(figure: Figure, path: str | os.PathLike[str], title: str, description: str) -> None:
+    """Writes .svg, .png or .pdf, at once and whole; the description goes into the file, as its alternative text."""
+    check_picture(path)
+    suffix = Path(path).suffix.lower()
+    title, description = printable(title, 10_000), printable(description, 10_000)
+    said: dict[str, dict[str, Any]] = {
+        ".svg": {"Title": title, "Description": description, "Date": None},
+        ".png": {"Title": title, "Description": description},
+        ".pdf": {"Title": title, "Subject": description, "CreationDate": None},
+    }
+    with replacing(path) as temporary, look():
+        figure.savefig(temporary, format=suffix[1:], dpi=200, metadata=said[suffix])
+
+
+def _fits(width: float, size: float) -> int:
+    return int((width - 0.2) * 72 / (size * _CHARACTER))
+
+
+@cache
+def _picture() -> type[Figure]:
+    from matplotlib.figure import Figure
+
+    class Picture(Figure):
+        """A figure that a notebook shows although pyplot does not know it."""
+
+        def _repr_png_(self) -> bytes:
+            file = BytesIO()
+            with look():
+                self.savefig(file, format="png", dpi=120)
+            return file.getvalue()
+
+    return Picture

@@ -1,0 +1,133 @@
+"""What is drawn row by row: the data with the fitted curve, and the residuals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from steepest.descent.objective import Objective
+from steepest.engines.table import Kernels, kernels
+from steepest.language.names import printable
+from steepest.show.picture import LINE, POINTS, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Array = np.ndarray[Any, Any]
+
+MOST_POINTS = 3_000
+GRID = 1_000
+
+# Losses whose yhat is no prediction of y but a transform of it: what brings it back.
+MEANS: dict[str, Callable[[Array], Array]] = {
+    "logistic": lambda yhat: 0.5 + 0.5 * np.tanh(yhat / 2),
+    "poisson": np.exp,
+}
+
+
+def plot_data(objective: Objective, theta: Any, ax: Axes) -> Axes:
+    """The data and the model at theta.
+
+    With one predictor: the response and the curve against it. With none: against the row. With several: the observed
+    response against the predicted one. Beyond 3,000 rows a fixed random sample is drawn, and the legend says so.
+    """
+    seen = _look_at(objective, theta)
+    said = f"data, {seen.sampled}" if seen.sampled else "data"
+    _points(ax, seen.x, seen.y, label=said)
+    if seen.curve is None:
+        ends = np.array([np.nanmin(seen.x), np.nanmax(seen.x)]) if np.isfinite(seen.x).any() else np.zeros(2)
+        ax.plot(ends, ends, color=LINE, linewidth=1.2, label="observed = predicted")
+    else:
+        ax.plot(*seen.curve, color=LINE, linewidth=1.6, label="model")
+        _limit(ax, seen.y, seen.yhat)
+    response = printable(objective.derivation.formula.response, 40)
+    ax.set_ylabel(response if seen.curve is not None else f"observed {response}", parse_math=False)
+    ax.set_xlabel(seen.label, parse_math=False)
+    legend = ax.legend(
+        loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, borderaxespad=0.2, handlelength=1.4,
+        columnspacing=1.2, fontsize="small",
+    )  # fmt: skip
+    legend.legend_handles[0].set(alpha=1, markersize=4)  # type: ignore[union-attr, call-arg]
+    return tidy(ax)
+
+
+def plot_residuals(objective: Objective, theta: Any, ax: Axes) -> Axes:
+    """What the model leaves unexplained, observed minus predicted, against the same abscissa as `plot_data`."""
+    seen = _look_at(objective, theta)
+    ax.axhline(0, color=LINE, linewidth=1.2)
+    _points(ax, seen.x, seen.y - seen.yhat)
+    ax.set_ylabel("residual")
+    ax.set_xlabel(seen.label, parse_math=False)
+    return tidy(ax)
+
+
+class _Seen(NamedTuple):
+    x: Array
+    y: Array
+    yhat: Array
+    label: str  # of x
+    curve: tuple[Array, Array] | None
+    sampled: str  # "3,000 of 4,000,000 rows", or ""
+
+
+def _look_at(objective: Objective, theta: Any) -> _Seen:
+    engine = kernels("numpy", objective.derivation)
+    theta = np.asarray(theta, dtype=float)
+    rows = objective.columns.rows
+    index = sample(rows)
+    sampled = f"{len(index):,} of {rows:,} rows" if len(index) < rows else ""
+    columns = [column[index] for column in objective.columns.arrays]
+    y, yhat = _values(engine, theta, columns)
+    predictors = _predictors(objective)
+    if len(predictors) > 1:
+        return _Seen(yhat, y, yhat, "predicted", None, sampled)
+    if not predictors:
+        return _Seen(index + 1.0, y, yhat, "row", (index + 1.0, yhat), sampled)
+    (place,) = predictors
+    x = columns[place]
+    grid = np.union1d(np.linspace(x.min(), x.max(), GRID), x)
+    on_grid = [np.ones_like(grid)] * len(columns)
+    on_grid[place] = grid
+    curve = grid, _values(engine, theta, on_grid)[1]
+    return _Seen(x, y, yhat, printable(objective.columns.names[place], 40), curve, sampled)
+
+
+def sample(rows: int) -> Array:
+    """The rows that are drawn: all, or a random choice that is always the same (every k-th would hide a period)."""
+    if rows <= MOST_POINTS:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(0).choice(rows, MOST_POINTS, replace=False))
+
+
+def _values(engine: Kernels, theta: Array, columns: list[Array]) -> tuple[Array, Array]:
+    with np.errstate(all="ignore"):
+        y, yhat = engine.rows("value", theta, columns)[:2]
+        back = MEANS.get(engine.derivation.criterion.name, lambda values: values)
+        return _finite(y), _finite(back(yhat))
+
+
+def _finite(values: Array) -> Array:
+    return np.where(np.abs(values) < 1e200, values, np.nan)  # beyond, the arithmetic of the axes overflows
+
+
+def _predictors(objective: Objective) -> list[int]:
+    program = objective.derivation.formula.program
+    model = program.pruned({"yhat": program.outputs["yhat"]})
+    return [node.value for node in model.nodes if node.op == "column"]
+
+
+def _points(ax: Axes, x: Array, y: Array, label: str = "") -> None:
+    size, strength = np.clip([9 * len(x) ** -0.18, 3 * len(x) ** -0.27], [2.2, 0.35], [6, 0.85])
+    ax.plot(x, y, "o", color=POINTS, markersize=size, alpha=float(strength), markeredgewidth=0, label=label)
+
+
+def _limit(ax: Axes, y: Array, yhat: Array) -> None:
+    """The window holds all the data, and the curve as far as it does not squeeze them."""
+    low, high = float(np.nanmin(y)), float(np.nanmax(y))
+    span = (high - low) or abs(high) or 1.0
+    inside = yhat[(yhat > low - span) & (yhat < high + span)]
+    low, high = float(np.min(inside, initial=low)), float(np.max(inside, initial=high))
+    margin = 0.05 * ((high - low) or span)
+    ax.set_ylim(low - margin, high + margin)
