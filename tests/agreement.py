@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from problems import Array
 
+from problems import Array
 from steepest.calculus.derivation import Derivation
 from steepest.check.rounding import EPS, rows_bound, sums_bound
 from steepest.engines.table import Kernels, kernels
 
 
 class Agreement(NamedTuple):
-    """`ratio` is observed/allowed, where both are finite. `causes` names each output of which the bound can say nothing."""
+    """`ratio` is observed/allowed where both are finite. `causes` names the outputs of which the bound says nothing."""
 
     ratio: Array
     wrong: list[str]

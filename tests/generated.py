@@ -7,8 +7,8 @@ from typing import NamedTuple
 import hypothesis.strategies as st
 import numpy as np
 from hypothesis import reject
-from problems import Array
 
+from problems import Array
 from steepest.calculus.derivation import Derivation
 from steepest.errors import FormulaError
 from steepest.language.formula import parse_formula
@@ -57,13 +57,14 @@ def _inside(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 def problems() -> st.SearchStrategy[Drawn]:
-    """Formulas of up to eight leaves with a parameter in them, and every loss."""
-    expression = st.recursive(st.sampled_from(LEAVES), _inside, max_leaves=8)
+    """A sum of two expressions of up to six leaves each, with a parameter in it, and every loss."""
+    expression = st.recursive(st.sampled_from(LEAVES), _inside, max_leaves=6)
+    value = st.integers(-2000, 2000).map(lambda thousandths: thousandths / 1000) | st.floats(-2, 2)
     return st.builds(
         Drawn,
-        formula=expression.map("y ~ {}".format),
+        formula=st.builds("y ~ {} + a*({})".format, expression, expression),
         loss=st.sampled_from([*LOSSES, "abs(yhat - y)**1.5"]),
-        theta=st.tuples(*[st.floats(-2, 2, allow_subnormal=False)] * 3),
+        theta=st.tuples(value, value, value),
         rows=st.sampled_from([1, 3, 40, 1100]),
         seed=st.integers(0, 99),
         weighted=st.booleans(),

@@ -1,4 +1,4 @@
-"""The problems that tests share: a formula, a point, and data with a response that suits the loss. All made, none random."""
+"""The problems that tests share: a formula, a point, and data with a response that suits the loss."""
 
 from __future__ import annotations
 

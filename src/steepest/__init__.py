@@ -14,12 +14,14 @@ from steepest.data.sample import sample
 from steepest.descent.parameters import random
 from steepest.descent.trace import Trace
 from steepest.errors import DataError, EngineError, FormulaError, OptionError, SteepestError, SteepestWarning
+from steepest.fitting.result import Fit
 from steepest.language.parser import define
 from steepest.problem import Problem, fit
 
 __all__ = [
     "DataError",
     "EngineError",
+    "Fit",
     "FormulaError",
     "OptionError",
     "Problem",

@@ -89,6 +89,18 @@ class Problem:
         """The matrix of second derivatives of the loss, (p, p)."""
         return self.objective(engine).hessian(self._theta(theta, engine))
 
+    def loss_expression(self) -> Any:
+        """The loss over all rows as a SymPy expression in the parameters, with the data put in exactly. At most 1,000 rows.
+
+        A float is the binary fraction that it is: 0.5 is 1/2, and 0.1 is 3602879701896397/36028797018963968.
+
+        >>> Problem("y ~ w*x", {"x": [1, 2], "y": [3, 5]}, start={"w": 0}).loss_expression()
+        (w - 3)**2/2 + (2*w - 5)**2/2
+        """
+        from steepest.calculus.symbolic import over_rows
+
+        return over_rows(self.derivation, self.columns.arrays, self.weights)
+
     def predict(self, theta: Any, new: Any = None) -> Array:
         """The model's values, (rows,), on the problem's data or on `new` data, which need no response."""
         from steepest.fitting.predict import predict

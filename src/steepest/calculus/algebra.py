@@ -52,7 +52,17 @@ class Algebra(Builder):
             return self.minus(a, self.nodes[b].args[0])
         if right is not None and right < 0:
             return self.minus(a, self.number(-right))
+        if self._complementary(a, b):
+            (condition, u, v), (_, other_u, other_v) = self.nodes[a].args, self.nodes[b].args
+            return self.where(condition, self.plus(u, other_u), self.plus(v, other_v))
         return self.add("+", a, b)
+
+    def _complementary(self, a: int, b: int) -> bool:
+        """Are both `where` of one condition, with a zero in each branch: a sum without an addition?"""
+        left, right = self.nodes[a], self.nodes[b]
+        if left.op != "where" or right.op != "where" or left.args[0] != right.args[0]:
+            return False
+        return all(0 in (self.value(u), self.value(v)) for u, v in zip(left.args[1:], right.args[1:], strict=True))
 
     def minus(self, a: int, b: int) -> int:
         left, right = self.value(a), self.value(b)
@@ -84,6 +94,12 @@ class Algebra(Builder):
             return self.negate(b)
         if left is not None and right is not None and (folded := self._fold(left * right)) is not None:
             return folded
+        for this, other in ((a, b), (b, a)):
+            node = self.nodes[this]
+            if node.op == "neg":
+                return self.negate(self.times(*((node.args[0], b) if this == a else (a, node.args[0]))))
+            if node.op == "/" and self.value(node.args[0]) == 1:
+                return self.over(other, node.args[1])
         inner = self.nodes[b]
         if left is not None and inner.op == "*" and (other := self.value(inner.args[0])) is not None:
             if (folded := self._fold(left * other)) is not None:

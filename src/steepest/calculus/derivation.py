@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 from steepest.calculus.algebra import Algebra, TooLarge
 from steepest.calculus.reverse import gradient
@@ -11,6 +12,7 @@ from steepest.errors import FormulaError
 from steepest.language.formula import Formula
 from steepest.language.losses import Loss
 from steepest.language.losses import program as loss_program
+from steepest.language.names import printable
 from steepest.language.program import Program
 
 
@@ -62,6 +64,59 @@ class Derivation:
                 0,
             ) from None
         return Program(tuple(self._algebra.nodes), outputs).pruned()
+
+    def latex(self, what: str = "all") -> str:
+        r"""LaTeX of the "model", the "loss" over the rows, its "gradient", its "hessian", or "all" of these but the model.
+
+        Raises OptionError for another word, FormulaError where the Hessian is refused.
+
+        >>> from steepest.language.formula import parse_formula
+        >>> from steepest.language.losses import LOSSES
+        >>> print(Derivation(parse_formula("y ~ a*x + d", ["x", "y"]), LOSSES["mse"]).latex("model"))
+        \hat{y}_{i} = a x_{i} + d
+        """
+        from steepest.calculus.latex import latex
+
+        return latex(self, ("loss", "gradient", "hessian") if what == "all" else (what,))
+
+    def text(self) -> str:
+        """Model, loss and gradient as assignments in our own language, one a line, as they are worked out by hand."""
+        from steepest.calculus.listing import text
+
+        return text(self)
+
+    @property
+    def loss(self) -> Any:
+        """The loss of one row as a SymPy expression: its mean over the rows (`sse`: its sum) is the loss."""
+        from steepest.calculus.symbolic import row_outputs
+
+        return row_outputs(self, "value")["loss"]
+
+    @property
+    def gradient(self) -> list[Any]:
+        """The derivatives of `.loss` by each parameter, as SymPy expressions."""
+        from steepest.calculus.symbolic import row_outputs
+
+        outputs = row_outputs(self, "gradient")
+        return [outputs[f"gradient_{k}"] for k in range(self.size)]
+
+    @property
+    def hessian(self) -> Any:
+        """The second derivatives of `.loss`, a SymPy Matrix, (p, p)."""
+        import sympy
+
+        from steepest.calculus.symbolic import row_outputs
+
+        outputs = row_outputs(self, "hessian")
+        return sympy.Matrix(self.size, self.size, lambda i, j: outputs[f"hessian_{max(i, j)}_{min(i, j)}"])
+
+    def __repr__(self) -> str:
+        return f"Derivation({printable(self.formula.text)!r}, loss={printable(self.criterion.name)!r})"
+
+    def _repr_latex_(self) -> str:
+        from steepest.calculus.latex import latex
+
+        return f"$\\displaystyle {latex(self, ('loss', 'gradient'))}$"
 
     @property
     def size(self) -> int:

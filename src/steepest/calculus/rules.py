@@ -66,7 +66,9 @@ def _power(a: Algebra, index: int, adjoint: int) -> Iterator[tuple[int, int, Gua
     if constant is None:
         # u**v has the slope u**v*log(u) in v, and its limit 0 where u = 0 < v.
         zero = a.number(0)
-        slope = a.where(a.add("==", base, zero), zero, a.times(index, a.add("log", base)))
+        slope = a.times(index, a.add("log", base))
+        if a.value(base) is None:
+            slope = a.where(a.add("==", base, zero), zero, slope)
         yield exponent, a.times(adjoint, slope), None
 
 

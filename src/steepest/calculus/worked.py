@@ -1,17 +1,19 @@
 """A derivation as assignments for people: which intermediate values get a name, and in which order lines are written.
 
-A value has a name of its own where it is used more than once and is more than one operation, or where a line would be too
-long. The prediction is always named, and the residual where it repeats.
+A value has a name of its own where it is used more than once and is more than a product of symbols, or where a line would be
+too long. The prediction is always named, and the residual where it repeats.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, count
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from steepest.errors import OptionError, unknown
+from steepest.language.formula import Formula
 from steepest.language.functions import USER_FUNCTIONS
 from steepest.language.names import latex_name
 from steepest.language.program import COMPARISONS, LEAVES, Builder, Node, Program
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
 PARTS = {"model": "value", "loss": "value", "gradient": "gradient", "hessian": "hessian"}  # and their programs
 LETTERS = "uvwpqrsz"
+LEFT = 12  # characters that the left side of an output takes, beyond those of a name
+NAME = 2  # characters of a name that is made here
+FACTORS = 6  # a product of so many symbols needs no name
+SHORT = 12  # what is shorter than this needs no name to make a line shorter
 
 
 class Line(NamedTuple):
@@ -31,9 +37,10 @@ class Line(NamedTuple):
 
 
 class Worked(NamedTuple):
-    """Lines in order, and the names of nodes that stand for themselves in them."""
+    """Lines in order, the nodes that they need, and the names of those that stand for themselves."""
 
     program: Program
+    needed: tuple[int, ...]
     names: Mapping[int, str]
     lines: tuple[Line, ...]
 
@@ -61,16 +68,16 @@ def outputs_of(parts: Sequence[str], size: int) -> list[str]:
     return [name for part in parts for name in names[part]]
 
 
-def worked(program: Program, outputs: Sequence[str], taken: Iterable[str], longest: int | None = None) -> Worked:
-    """Lines for these outputs. `taken` are names in use; `longest` is about the most characters of a line."""
+def worked(program: Program, outputs: Sequence[str], formula: Formula, longest: float = inf) -> Worked:
+    """Lines for these outputs; `longest` is about the most characters of an expression."""
     wanted = [program.outputs[name] for name in outputs]
     lines = [Line("", i) if i is not None else Line(name, end) for name, end, i in _order(program.nodes, outputs, wanted)]
-    needed = [line.node for line in lines if not line.name]
-    named = _named(program, sorted(needed), wanted, longest)
+    needed = tuple(sorted(line.node for line in lines if not line.name))
+    named = _named(program, needed, wanted, _Lengths(formula, longest))
     if "yhat" in outputs:  # its line is an output's
         named.discard(program.outputs["yhat"])
-    names = _names(program, sorted(named), taken)
-    return Worked(program, names, tuple(line for line in lines if line.name or line.node in names))
+    names = _names(program, sorted(named), [*formula.parameters, *formula.columns])
+    return Worked(program, needed, names, tuple(line for line in lines if line.name or line.node in names))
 
 
 def _order(nodes: Sequence[Node], outputs: Sequence[str], wanted: Sequence[int]) -> Iterator[tuple[str, int, int | None]]:
@@ -88,31 +95,59 @@ def _order(nodes: Sequence[Node], outputs: Sequence[str], wanted: Sequence[int])
         yield name, end, None
 
 
-def _named(program: Program, needed: Sequence[int], wanted: Sequence[int], longest: int | None) -> set[int]:
+def _named(program: Program, needed: Sequence[int], wanted: Sequence[int], lengths: _Lengths) -> set[int]:
     nodes = program.nodes
     uses = Counter(arg for index in needed for arg in nodes[index].args)
     uses.update(wanted)
+    ends = set(wanted)
     y, yhat = program.outputs["y"], program.outputs["yhat"]
     named = {index for index in (y, yhat) if nodes[index].op not in LEAVES and index in uses}
     varying = program.depends_on("parameter", "column")
-    cost: dict[int, int] = {}
-    length: dict[int, int] = {}
+    factors: dict[int, float] = {}  # of a product of symbols; infinitely many for anything else
     for index in needed:
         op, args, _ = nodes[index]
-        parts = {arg: 2 if arg in named else length[arg] for arg in args}
-        while longest is not None and sum(parts.values()) > longest:
-            # A comparison has no name: it stands only in `where`.
-            large = max((a for a in parts if parts[a] > 12 and nodes[a].op not in COMPARISONS), key=parts.__getitem__, default=None)
-            if large is None:
-                break
-            named.add(large)
-            parts[large] = 2
-        length[index] = sum(parts[arg] for arg in args) + (3 if op in LEAVES or len(op) < 3 else len(op) + 2)
-        cost[index] = 0 if op in LEAVES else 1 + sum(0 if arg in named else cost[arg] for arg in args)
+        named |= lengths.too_long(index, nodes, named, LEFT if index in ends else 0)
+        factors[index] = _factors(op, [1 if arg in named else factors[arg] for arg in args])
         residual = op == "-" and args == (yhat, y)
-        if uses[index] > 1 and (cost[index] > 1 or residual) and varying[index] and op not in COMPARISONS:
+        if uses[index] > 1 and factors[index] > FACTORS and varying[index] and op not in COMPARISONS or residual and uses[index] > 1:
             named.add(index)
     return named
+
+
+def _factors(op: str, args: Sequence[float]) -> float:
+    if op in ("+", "-") or op in COMPARISONS:
+        return inf
+    if op in ("*", "/", "neg", "**", *LEAVES):
+        return max(1, sum(args))
+    return 1 if max(args) == 1 else inf  # a function of a symbol
+
+
+class _Lengths:
+    """About how many characters each node takes, and which arguments need a name to stay below a limit."""
+
+    def __init__(self, formula: Formula, longest: float) -> None:
+        self.words = {"parameter": formula.parameters, "column": formula.columns}
+        self.longest = longest
+        self.known: dict[int, int] = {}
+
+    def too_long(self, index: int, nodes: Sequence[Node], named: Container[int], left: int) -> set[int]:
+        node = nodes[index]
+        parts = {arg: NAME if arg in named else self.known[arg] for arg in node.args}
+        # A comparison has no name: it stands only in `where`.
+        large = sorted((a for a in parts if parts[a] > SHORT and nodes[a].op not in COMPARISONS), key=parts.__getitem__)
+        found = set()
+        while large and left + sum(parts.values()) > self.longest:
+            found.add(large[-1])
+            parts[large.pop()] = NAME
+        self.known[index] = self._own(node) + sum(parts[arg] for arg in node.args)
+        return found
+
+    def _own(self, node: Node) -> int:
+        if node.op in self.words:
+            return len(self.words[node.op][node.value])
+        if node.op == "number":
+            return min(len(str(node.value)), 22)
+        return {"+": 3, "-": 3, "*": 1, "/": 1, "**": 2, "neg": 1, "gegenbauer": 5}.get(node.op, len(node.op) + 2)
 
 
 def _names(program: Program, named: Sequence[int], taken: Iterable[str]) -> dict[int, str]:

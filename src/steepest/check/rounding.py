@@ -1,10 +1,10 @@
 """How far rounding can carry what an engine computes from what is exact: a running error bound, node by node.
 
-Errors are counted in units of ε = 2**-52, to first order: 1 for each operation, 2 for each call of a function, 0 where a result
-is exact. An engine may add in any order, multiply in any order, divide through a reciprocal and fuse a product with a sum, so an
-operation is charged with the *mass* of its result: its absolute value with every cancellation undone.
+Errors are counted in units of ε = 2**-52, to first order: 1 for each operation, 2 for each call of a function, 0 where
+a result is exact. An engine may add and multiply in any order, divide through a reciprocal and fuse a product with a
+sum, so an operation is charged with the *mass* of its result: its absolute value with every cancellation undone.
 
-Source: the running error analysis of Wilkinson 1963; Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.3.
+Source: running error analysis, Wilkinson 1963; Higham 2002, Accuracy and Stability of Numerical Algorithms, 3.3.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ PART = 4096  # rows at a time: every node has its values in memory
 class Bound(NamedTuple):
     """|computed - exact| <= ε·kappa for each name: (outputs,) for sums, (outputs, rows) for rows.
 
-    `undecided` are the rows in which rounding can turn a comparison between branches that differ: a kink. What the jump can do is
-    in kappa. A kappa that is not finite says that nothing is known: a value or a mass overflows, or a slope is infinite.
+    `undecided` are the rows in which rounding can turn a comparison between branches that differ: a kink. The jump is
+    in kappa. A kappa that is not finite says that nothing is known: a value or a mass overflows, a slope is infinite.
     """
 
     names: tuple[str, ...]
@@ -53,6 +53,7 @@ class Measure(NamedTuple):
     terms: int = 1
 
 
+@np.errstate(all="ignore")
 def sums_bound(
     derivation: Derivation,
     kind: str,
@@ -91,6 +92,7 @@ def sums_bound(
     return Bound(tuple(s.name for s in kernel.sums), np.array(kappa, dtype=float), np.concatenate(undecided))
 
 
+@np.errstate(all="ignore")
 def rows_bound(derivation: Derivation, kind: str, theta: Sequence[float], columns: Sequence[Array]) -> Bound:
     """The bound for the outputs of the program `kind`, row by row, by any engine."""
     kernel = rows_kernel(derivation, kind, PRINTED)
@@ -115,9 +117,8 @@ class _Running:
         self.of: list[Measure] = []
         self.unsure: dict[int, Any] = {}  # for each comparison, where rounding can turn it
         self.kinks = np.zeros(len(columns[0]), dtype=bool)
-        with np.errstate(all="ignore"):
-            for i, node in enumerate(kernel.nodes):
-                self.of.append(self._measure(i, node))
+        for i, node in enumerate(kernel.nodes):
+            self.of.append(self._measure(i, node))
 
     def undecided(self) -> Array:
         return np.flatnonzero(self.kinks)
@@ -147,19 +148,26 @@ class _Running:
             return self._where(*args)
         if op == "abs":
             return _closed(self.of[args[0]].mass, self.of[args[0]].error)
+        return _closed(abs(here), self._called(i, node))
+
+    def _called(self, i: int, node: Node) -> Any:
+        """The error of a function's value: its own, and what comes in with its arguments."""
+        op, args, value = node
+        error = 2 * abs(self.values[i]) + TINY
         if op == "gegenbauer":
-            own = gegenbauer_error(*value, self.values[args[0]])
-        else:
-            own = 2 * abs(here) + TINY
-        slopes = self._slopes(i, node)
-        return _closed(abs(here), own + sum(_carried(s, self.of[a].error) for s, a in zip(slopes, args, strict=True)))
+            error = gegenbauer_error(value[0], value[1], self.values[args[0]])
+        for slope, arg in zip(self._slopes(i, node), args, strict=True):
+            error = error + _carried(slope, self.of[arg].error)
+        return error
 
     def _slopes(self, i: int, node: Node) -> list[Any]:
         op, args, value = node
         here = [self.values[a] for a in args]
         if op == "gegenbauer":
             n, alpha = value
-            return [2 * float(alpha) * gegenbauer(n - 1, alpha + 1, here[0]) if alpha else n * gegenbauer(n - 1, 1, here[0])]
+            return [
+                2 * float(alpha) * gegenbauer(n - 1, alpha + 1, here[0]) if alpha else n * gegenbauer(n - 1, 1, here[0])
+            ]
         if op == "**":
             base, exponent = here
             power = self.values[i]
@@ -193,7 +201,7 @@ def _exactly(value: Any) -> Measure:
 
 
 def _carried(slope: Any, error: Any) -> Any:
-    """What a function makes of the error of its argument. An exact argument carries none, however steep the function."""
+    """An argument's error times the slope. An exact argument carries none, however steep the function is."""
     return np.where(error == 0, 0.0, abs(slope) * error)
 
 
@@ -232,7 +240,7 @@ def _added(so_far: Measure, term: Measure, weight: Array | None, count: int) -> 
 
 
 def _summed(term: Measure, engine: str, kernel: Kernel, rows: int) -> Measure:
-    """The sum over all rows: pairwise in NumPy, in any order within a chunk of compiled code; the rest is compensated."""
+    """The sum over rows: pairwise in NumPy, in any order within a compiled chunk; beyond these it is compensated."""
     if engine == "numpy":
         return _closed(term.mass, term.error + (1 + log2(min(rows, SLICE)) + (rows > SLICE)) * term.mass)
     return _closed(term.mass, term.parts + term.terms * min(rows, chunk_rows(kernel)) * term.mass)

@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from steepest.descent.diagnose import diagnose
+from steepest.descent.diagnose import diagnose
 from steepest.descent.objective import Array, Objective
 from steepest.descent.rates import Rates
 from steepest.descent.runners import Rows, Runner, Snapshot
 from steepest.descent.stopping import Stop, Until, first_stop
 from steepest.descent.trace import Recorder, Trace
+from steepest.engines.exact import TooManyDigits
 
 BLOCK_SECONDS = 0.02
 
@@ -57,7 +60,8 @@ def descend(
                 stop = Stop(loop.done, "stopped", "the callback asked for it")
     except KeyboardInterrupt:
         stop = Stop(loop.done, "stopped", "interrupted")
-    except ArithmeticError as error:
+    except TooManyDigits as error:
+        loop.look()
         stop = Stop(loop.done, "stopped", str(error))
     return loop.trace(stop, time.perf_counter() - began, recipe)
 
@@ -75,14 +79,14 @@ class _Loop:
         self.size = max(1, int(BLOCK_SECONDS / runner.guess))
         self.scale: float | None = None
         self.last_loss: Any = None
-        self.start = runner.snapshot()[0]
+        self.begun = runner.snapshot()
 
     def block(self) -> Stop | None:
         """Runs one block: `size` steps, and a look at the row after them, from which the next block begins."""
         began = time.perf_counter()
         count = min(self.size, self.steps - self.done)
         rates = self.rates.block(self.done, count + 1)
-        start = self.runner.snapshot()
+        start = self.begun = self.runner.snapshot()
         parts = [self.runner.advance(rates[:-1])] if count else []
         there = self.runner.snapshot()
         rows = joined([*parts, self.runner.advance(rates[-1:])])
@@ -105,6 +109,8 @@ class _Loop:
                 return raised - 1, None
             return raised, Stop(raised - 1, "stopped", "no step along the gradient lowers the loss (rounding, or a kink)")
         if stop is not None:
+            if stop.outcome == "nonfinite":
+                stop = stop._replace(reason=diagnose(self.objective, rows.thetas[stop.row]))
             lost = stop.outcome == "nonfinite" and self.done + stop.row > 0
             return stop.row if lost else stop.row + 1, stop
         if self.done + count == self.steps:
@@ -123,14 +129,18 @@ class _Loop:
         if keep:
             self.last_loss = rows.losses[keep - 1]
 
+    def look(self) -> None:
+        """Records the row at which the last block began."""
+        point = self.objective.at(self.begun[0])
+        self._record(Rows(*(np.array([part]) for part in point)), self.rates.block(self.done, 1), 1)
+
     def progress(self, seconds: float) -> Progress:
         loss = np.nan if self.last_loss is None else float(self.last_loss)
         return Progress(min(self.done, self.steps), self.steps, loss, self.runner.snapshot()[0], seconds)
 
     def trace(self, stop: Stop, seconds: float, recipe: Mapping[str, Any]) -> Trace:
         if self.last_loss is None:  # interrupted before the first block was finished
-            point = self.objective.at(self.start)
-            self.recorder.add(np.array([0]), *(np.array([part]) for part in point), self.rates.block(0, 1))
+            self.look()
         step, theta, loss, gradient, lr = self.recorder.finish()
         return Trace(
             self.objective.derivation.formula.parameters, step, step.astype(float), theta, loss, gradient, lr,

@@ -24,7 +24,7 @@ from steepest.language.program import Program
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 PRINTED = frozenset(name for name, row in FUNCTIONS.items() if row.libm) | {"sinc", "where"}
-PAYS = 400_000  # operations of one evaluation from which a second thread saves more than it costs
+PAYS = 2_000_000  # operations of one evaluation from which a second thread saves more than it costs
 POINTER, INTEGER, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 
 
@@ -128,7 +128,7 @@ class Block:
         self.size = chunk_rows(kernel)
         text, called = block(step, states, kernel.parameters)
         ir, more = sums_ir(kernel, weighted, called)
-        module = Module(ir.replace("define void", "define internal void") + text, symbols(called | more))
+        module = Module(ir + text, symbols(called | more))
         self._block = keep(
             module, "block", POINTER, POINTER, POINTER, POINTER, INTEGER, INTEGER, REAL, REAL, INTEGER, INTEGER,
             POINTER, INTEGER, POINTER, POINTER, POINTER, POINTER, POINTER,

@@ -25,6 +25,9 @@ PRINTED = frozenset(name for name, row in FUNCTIONS.items() if row.sympy)
 class TooManyDigits(ArithmeticError):
     """An exact number passed 10,000 digits."""
 
+    def __init__(self) -> None:
+        super().__init__(f"an exact number has more than {MOST_DIGITS:,} digits")
+
 
 class ExactKernels:
     """Kernels of one derivation, evaluated node by node; slow, and right to the last digit."""

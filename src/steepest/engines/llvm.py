@@ -50,7 +50,7 @@ def chunk_sums(kernel: Kernel, weighted: bool) -> tuple[str, dict[str, int]]:
     chunks = p.let("sub i64 %last, %first")
     p.loop("chunk", chunks, one_chunk)
     p.do("ret void")
-    head = "define void @chunk_sums(ptr noalias %theta, ptr noalias %columns, i64 %n, i64 %first, i64 %last, ptr noalias %partial)"
+    head = "define void @chunk_sums(ptr noalias %theta, ptr noalias %columns, i64 %n, i64 %first, i64 %last, ptr noalias %partial) noinline"
     assert count >= len(whole)
     return f"{head} {{\n" + "\n".join(p.lines) + "\n}\n", p.called
 
@@ -124,7 +124,7 @@ def merge(kernel: Kernel) -> tuple[str, dict[str, int]]:
         raw = p.load("%raw", str(place[k])) if k in place else "%weight"
         p.store(p.let(f"fmul double {values[s.outer]}, {raw}"), "%out", str(k))
     p.do("ret void")
-    head = "define void @merge(ptr noalias %theta, ptr noalias %partial, i64 %chunks, double %weight, ptr noalias %out)"
+    head = "define void @merge(ptr noalias %theta, ptr noalias %partial, i64 %chunks, double %weight, ptr noalias %out) noinline"
     return f"{head} {{\n" + "\n".join(p.lines) + "\n}\n", p.called
 
 

@@ -1,4 +1,4 @@
-"""How well the parameters are known: the covariance of each kind of loss."""
+"""How well the parameters are known: the covariance of each kind of loss, (k, k), nan where it is not known."""
 
 from __future__ import annotations
 
@@ -8,11 +8,34 @@ from steepest.descent.objective import Array
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.tangent import Tangent
 
-# yhat is the natural parameter, or the probability, of a distribution: Σwℓ is its negative log-likelihood.
+# Σwℓ is a negative log-likelihood.
 LIKELIHOODS = ("logistic", "cross-entropy", "poisson")
 
 
-def of_squares(at: Tangent) -> Array:
-    """s²(JᵀJ)⁻¹, s² = Σw r²/(n - k) with n the rows that count; nan where the data do not tell a parameter, or n <= k."""
-    dof = np.count_nonzero(np.any([at.residual], axis=0)) if False else 0
-    raise NotImplementedError(dof)
+def of_squares(at: Tangent, rows: int) -> Array:
+    """s²(JᵀJ)⁻¹ with s² = Σw r²/(rows - k), k parameters."""
+    size = len(at.scale)
+    if rows <= size:
+        return np.full((size, size), np.nan)
+    square = float(at.residual @ at.residual) / (rows - size)
+    covariance: Array = square * (at.directions @ at.directions.T)
+    lost = at.undetermined()
+    covariance[lost] = covariance[:, lost] = np.nan
+    return covariance
+
+
+def of_loss(loss: FreeLoss, x: Array, inverse: Array) -> Array:
+    """From H⁻¹, H the Hessian of the summed loss.
+
+    H⁻¹ itself where the loss is a negative log-likelihood. Else n/(n - k) H⁻¹(Σ w²gᵢgᵢᵀ)H⁻¹, gᵢ the gradient of row i, which holds
+    for any smooth loss (Huber 1967); nan where n <= k.
+    """
+    if loss.objective.derivation.criterion.name in LIKELIHOODS:
+        return inverse
+    if loss.rows <= len(x):
+        return np.full_like(inverse, np.nan)
+    gradients = loss.objective.rows("gradient", loss.theta(x))[1 + loss.objective.free]
+    if loss.objective.weights is not None:
+        gradients = gradients * loss.objective.weights
+    covariance: Array = inverse @ (gradients @ gradients.T) @ inverse
+    return covariance * (loss.rows / (loss.rows - len(x)))

@@ -8,8 +8,10 @@ import numpy as np
 
 from steepest.descent.objective import Array
 from steepest.fitting.free_loss import FreeLoss
+from steepest.fitting.tangent import Tangent
 
 GAIN = 1e-12  # of the summed loss: what the next step may still take off it
+FAR = 1e4  # times its start, or 1: a parameter beyond has probably run away
 RISE = 1e-6  # of the summed loss: how far up the walls are tried
 
 
@@ -20,41 +22,50 @@ class Found(NamedTuple):
     outcome: str
     reason: str
     covariance: Array
-    method: str = ""
+    method: str
     escape: Array | None = None
 
 
 class Verdict(NamedTuple):
+    """An outcome and its reason."""
+
     outcome: str
     reason: str
 
 
-def verify(loss: FreeLoss, x: Array, gain: float, directions: Array) -> Verdict:
-    """`gain` is what the next Newton step is predicted to take off the summed loss.
+def settled(loss: FreeLoss, x: Array, gain: float) -> Verdict:
+    """Is `gain`, what the next Newton step should take off the summed loss, nothing to rounding?"""
+    mass = loss.mass(x)
+    if gain <= max(GAIN * mass, rounding(loss, x)):
+        return Verdict("converged", "the gradient is zero to rounding")
+    far = np.abs(x) > FAR * np.maximum(np.abs(loss.start), 1)
+    if far.any():
+        k = int(np.argmax(np.abs(x) * far))
+        return Verdict("stopped", f"{loss.names[k]} ran away to {x[k]:.3g}; start it elsewhere")
+    return Verdict("stopped", f"by its slope the loss could still fall by {gain / mass:.1e} of itself, but no step lowers it")
 
-    Each of the `directions`, (k, m), is scaled so that h of it should raise the loss by h²/2, on both sides. A parameter that runs
-    away to infinity leaves a gradient and a curvature of almost nothing, which no test of the gradient can tell from a minimum: but
-    on one side of it the loss does not rise.
+
+def walled(loss: FreeLoss, x: Array, inverse: Array) -> Verdict:
+    """Does the loss rise on both sides, along each parameter with the others following? `inverse` is H⁻¹, (k, k).
+
+    A parameter that runs away to infinity leaves a gradient and a curvature of almost nothing, which no test of the
+    gradient can tell from a minimum: but on one side of it the loss does not rise.
     """
     here = loss.loss(x)
-    mass = loss.mass(x)
-    noise = rounding(loss, x, here)
-    if not gain <= max(GAIN * mass, noise):
-        return Verdict("stopped", f"the next step would still lower the loss by {gain / mass:.1e} of itself" if mass else "the loss still falls")
-    rise = max(RISE * mass, 100 * noise)
-    for direction in directions.T:
+    rise = max(RISE * loss.mass(x), 100 * rounding(loss, x))
+    for direction in inverse / np.sqrt(np.diag(inverse))[:, None]:  # a step of h raises the loss by h²/2
         for side in (direction, -direction):
             there = loss.loss(x + np.sqrt(2 * rise) * side)
-            if there - here < 0.1 * rise:
-                return Verdict("stopped", f"the loss does not rise towards {towards(loss, x, side)}: there is no minimum here")
+            if there - here < 0.5 * rise:  # a loss that is not finite is a wall as well
+                return Verdict("stopped", f"no minimum here: the loss does not rise towards {towards(loss, x, side)}")
     return Verdict("converged", "the gradient is zero to rounding, and the loss rises in every direction")
 
 
-def rounding(loss: FreeLoss, x: Array, here: float) -> float:
+def rounding(loss: FreeLoss, x: Array) -> float:
     """How much the loss changes with the 15th digit of the parameters."""
     signs = np.where(np.arange(len(x)) % 2, -1.0, 1.0)
-    moved = [loss.loss(x * (1 + 16 * np.finfo(float).eps * pattern)) for pattern in (signs, signs**2)]
-    return float(np.max(np.abs(np.array(moved) - here)))
+    moved = [loss.loss(x * (1 + 16 * np.finfo(float).eps * pattern)) for pattern in (signs, np.abs(signs))]
+    return float(np.max(np.abs(np.array(moved) - loss.loss(x))))
 
 
 def towards(loss: FreeLoss, x: Array, side: Array) -> str:
@@ -67,3 +78,10 @@ def named(names: tuple[str, ...], flags: Array) -> str:
     """The names that are flagged: "a", "a and b", "a, b and c"."""
     chosen = [name for name, flag in zip(names, flags, strict=True) if flag]
     return " and ".join([", ".join(chosen[:-1]), chosen[-1]] if len(chosen) > 1 else chosen)
+
+
+def told_apart(loss: FreeLoss, at: Tangent) -> str:
+    """The sentence on a rank that is short."""
+    lost = at.undetermined()
+    verb = "is" if lost.sum() == 1 else "are"
+    return f"the data tell only {at.rank} of {len(lost)} parameters apart: {named(loss.names, lost)} {verb} not determined"

@@ -40,8 +40,10 @@ _LOOK = {
     "ytick.labelcolor": "#262626",
     "svg.hashsalt": "steepest",  # the same picture is the same file
 }
-_TITLE, _SUBTITLE, _SPACING = 11.5, 9.0, 1.35  # points, points, lines
-_CHARACTER = 0.6  # of the size of the font, on average
+# `character`: the mean width of one, as a part of the size of the font.
+_TITLE: dict[str, Any] = {"size": 11.5, "color": "#000000", "weight": "bold", "character": 0.62}
+_QUIET: dict[str, Any] = {"size": 9.0, "color": QUIET, "weight": "normal", "character": 0.55}
+MOST_LINES = 3  # of one text
 
 
 @contextmanager
@@ -50,26 +52,26 @@ def look() -> Iterator[None]:
     import matplotlib.style
 
     with matplotlib.style.context(["default", _LOOK]), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a name in a script that has no font here
+        warnings.filterwarnings(
+            "ignore", message="Glyph .* missing from font"
+        )  # a name in a script that has no font here
         yield
 
 
-def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure:
-    """An empty figure (inches) with a title and a quiet line below it, both plain text; call it inside `look()`."""
+def new_figure(width: float, height: float, title: str, *below: str) -> Figure:
+    """An empty figure (inches) with a title and quiet lines below it, all plain text; call it inside `look()`."""
     figure = _picture()(figsize=(width, height))
-    above = [
-        (textwrap.wrap(printable(title, 10_000), _fits(width, _TITLE)), _TITLE, "#000000", "bold"),
-        (textwrap.wrap(printable(subtitle, 10_000), _fits(width, _SUBTITLE)), _SUBTITLE, QUIET, "normal"),
-    ]
     top = 1 - 0.1 / height
-    for lines, size, colour, weight in above:
-        lines = lines if len(lines) <= 3 else [*lines[:2], f"{lines[2][:-1]}…"]
-        text = "\n".join(lines)
+    for text, font in [(title, _TITLE), *((line, _QUIET) for line in below)]:
+        size = font["size"]
+        lines = textwrap.wrap(printable(text, 10_000), int((width - 0.2) * 72 / (size * font["character"])))
+        shown = lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], f"{lines[MOST_LINES - 1][:-1]}…"]
         figure.text(
-            0.1 / width, top, text, size=size, color=colour, weight=weight, va="top", linespacing=1.25, parse_math=False
-        )
-        top -= len(lines) * size * _SPACING / 72 / height
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, top - 0.08 / height), w_pad=0.1, h_pad=0.06)
+            0.1 / width, top, "\n".join(shown), size=size, color=font["color"], weight=font["weight"], va="top",
+            linespacing=1.25, parse_math=False,
+        )  # fmt: skip
+        top -= len(shown) * size * 1.35 / 72 / height
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, top - 0.06 / height), w_pad=0.1, h_pad=0.06)
     return figure
 
 
@@ -82,9 +84,7 @@ def tidy(ax: Axes) -> Axes:
 def check_picture(path: str | os.PathLike[str]) -> None:
     """Refuses the path of a picture that could not be written, before a long run is spent on it. Raises OptionError."""
     if Path(path).suffix.lower() not in SUFFIXES:
-        raise OptionError(
-            f"cannot write a picture to {str(path)!r}: its name must end in one of {', '.join(SUFFIXES)}"
-        )
+        raise OptionError(f"cannot write a picture to {str(path)!r}: its name must end in one of {', '.join(SUFFIXES)}")
     check_writable(path)
 
 
@@ -100,10 +100,6 @@ def write_figure(figure: Figure, path: str | os.PathLike[str], title: str, descr
     }
     with replacing(path) as temporary, look():
         figure.savefig(temporary, format=suffix[1:], dpi=200, metadata=said[suffix])
-
-
-def _fits(width: float, size: float) -> int:
-    return int((width - 0.2) * 72 / (size * _CHARACTER))
 
 
 @cache

@@ -10,17 +10,38 @@ from steepest.descent.trace import Trace
 from steepest.show.picture import look, new_figure, write_figure
 from steepest.show.rows import plot_data, plot_residuals
 from steepest.show.steps import plot_loss, plot_parameters
+from steepest.show.tables import error_of, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["plot_data", "plot_loss", "plot_parameters", "plot_residuals", "plot_trace"]
+    from steepest.fitting.result import Fit
+
+__all__ = ["plot_data", "plot_fit", "plot_loss", "plot_parameters", "plot_residuals", "plot_trace"]
+
+
+def plot_fit(fit: Fit, path: str | os.PathLike[str] | None = None) -> Figure:
+    """A fit as a figure: the data with the fitted model, and the residuals below.
+
+    `path` writes it too, as .svg, .png or .pdf. Raises OptionError for a path that cannot be written so.
+    """
+    title = str(fit.recipe["formula"])
+    said = f"{_source(fit.recipe)} = {fit.loss:.6g}, {fit.method}; {fit.outcome}: {fit.reason}."
+    with look():
+        figure = new_figure(7, 5.6, title, _values(fit), said)
+        data, residuals = figure.subplots(2, 1, sharex=True, height_ratios=[2.6, 1])
+        plot_data(fit.objective, fit.theta, data).set_xlabel("")
+        plot_residuals(fit.objective, fit.theta, residuals)
+        figure.align_ylabels([data, residuals])
+    if path is not None:
+        write_figure(figure, path, title, f"Data with the fitted model, and residuals. {fit.sentence}")
+    return figure
 
 
 def plot_trace(trace: Trace, path: str | os.PathLike[str] | None = None) -> Figure:
     """A descent as a figure: the loss and the parameters against the step, and the data with the model of the last row.
 
-    `path` (.svg, .png, .pdf) writes it there too. Raises OptionError for another suffix or a path that cannot be written.
+    `path` writes it too, as .svg, .png or .pdf. Raises OptionError for a path that cannot be written so.
     """
     title = str(trace.recipe["formula"])
     with look():
@@ -40,3 +61,8 @@ def plot_trace(trace: Trace, path: str | os.PathLike[str] | None = None) -> Figu
 def _source(recipe: Mapping[str, Any]) -> str:
     rows = int(recipe["rows"])
     return f"{recipe['data']}, {rows:,} row{'' if rows == 1 else 's'}, loss {recipe['loss']}"
+
+
+def _values(fit: Fit) -> str:
+    values = fit.parameters.items()
+    return "    ".join(f"{name} = {number(value, 6)} ± {error_of(fit, name, 2)}" for name, value in values)

@@ -49,7 +49,7 @@ def plot_data(objective: Objective, theta: Any, ax: Axes) -> Axes:
         loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, borderaxespad=0.2, handlelength=1.4,
         columnspacing=1.2, fontsize="small",
     )  # fmt: skip
-    legend.legend_handles[0].set(alpha=1, markersize=4)  # type: ignore[union-attr, call-arg]
+    legend.legend_handles[0].set(alpha=1, markersize=4)  # type: ignore[union-attr]
     return tidy(ax)
 
 
@@ -104,8 +104,8 @@ def sample(rows: int) -> Array:
 def _values(engine: Kernels, theta: Array, columns: list[Array]) -> tuple[Array, Array]:
     with np.errstate(all="ignore"):
         y, yhat = engine.rows("value", theta, columns)[:2]
-        back = MEANS.get(engine.derivation.criterion.name, lambda values: values)
-        return _finite(y), _finite(back(yhat))
+        back = MEANS.get(engine.derivation.criterion.name)
+        return _finite(y), _finite(back(yhat) if back else yhat)
 
 
 def _finite(values: Array) -> Array:

@@ -20,6 +20,7 @@ MOST_NAMED = 12  # lines that have a colour and a label each
 ONE_SCALE = 30.0  # ratio of the parameters' sizes from which each is drawn on its own
 FEW = 40  # points that are drawn as points
 DECADE = 10.0
+ROUNDING = 1e-13
 
 
 def plot_loss(trace: Trace, ax: Axes) -> Axes:
@@ -30,7 +31,9 @@ def plot_loss(trace: Trace, ax: Axes) -> Axes:
     least = float(finite.min(initial=np.inf))
     if least > 0 and finite.max() >= DECADE * least:
         _log_scale(ax, finite)
-    elif least == 0 and finite.max() > 0:  # an exact end: everything above the smallest loss that is not 0 is logarithmic
+    elif (
+        least == 0 and finite.max() > 0
+    ):  # an exact end: everything above the smallest loss that is not 0 is logarithmic
         ax.set_yscale("symlog", linthresh=float(finite[finite > 0].min()))
         ax.set_ylim(bottom=0)
     ax.set_ylabel(f"loss ({printable(trace.recipe['loss'], 30)})", parse_math=False)
@@ -100,15 +103,19 @@ def _early(trace: Trace) -> bool:
 
 def _own_scales(theta: Array) -> bool:
     """Would some parameter be a flat line on a common scale, only because another is much larger?"""
-    moved = np.ptp(theta, axis=0)
-    size = np.max(np.abs(theta), axis=0)
-    moving = size[moved > 0]
-    return len(moving) > 1 and bool(moving.max() > ONE_SCALE * moving.min())
+    size = np.max(np.abs(theta), axis=0)[_moves(theta)]
+    return len(size) > 1 and bool(size.max() > ONE_SCALE * size.min())
+
+
+def _moves(theta: Array) -> Array:
+    """Parameters that change by more than the rounding of the largest."""
+    flags: Array = np.ptp(theta, axis=0) > ROUNDING * np.max(np.abs(theta))
+    return flags
 
 
 def _unit(theta: Array) -> Array:
-    low, span = theta.min(axis=0), np.ptp(theta, axis=0)
-    scaled: Array = np.where(span > 0, (theta - low) / np.where(span > 0, span, 1), 0.5)
+    moves = _moves(theta)
+    scaled: Array = np.where(moves, (theta - theta.min(axis=0)) / np.where(moves, np.ptp(theta, axis=0), 1), 0.5)
     return scaled
 
 

@@ -1,0 +1,21 @@
+"""A formula and a loss in, derivatives out: differentiated once, whatever the number of rows.
+
+In: a `Formula` and a `Loss`. Out: a `Derivation`, whose `program(kind)` gives straight-line programs of one row:
+
+    value      y, yhat, loss
+    gradient   loss, gradient_k            hessian    loss, gradient_k, hessian_i_j (i >= j)
+    jacobian   residual, jacobian_k        normal     loss, gradient_k, normal_i_j, the Gauss-Newton matrix
+
+These are the *worked* programs, as written. Kernels run the *lowered* ones, as `Kernel` plans: what is computed once, what for
+every row, and which sums are taken.
+
+    rules.py       the derivative of each operation; those of functions stand in the language's table
+    reverse.py     reverse mode over the nodes, with guards for the branches of `where`
+    algebra.py     a builder that drops what has no effect, and refuses more than 50,000 nodes
+    derivation.py  the programs and their views
+    lower.py       worked → lowered for a library's functions;  kernel.py: the plan of sums
+    worked.py      which values get names, for people: listing.py writes text, latex.py and tex.py LaTeX
+    symbolic.py    SymPy expressions, of a row or of all rows; SymPy is a view, never a step of a derivation
+
+The only exceptions are `FormulaError` (too many operations) and, from the views, `OptionError`.
+"""

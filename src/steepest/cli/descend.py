@@ -1,0 +1,129 @@
+"""`steepest descend`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from steepest.cli import options
+from steepest.cli.options import number, option, real
+from steepest.cli.output import report, say_json
+from steepest.cli.progress import progress
+from steepest.descent.trace import Trace
+from steepest.errors import OptionError
+from steepest.show.picture import SUFFIXES
+from steepest.show.tables import trace_rows
+
+Rate = Annotated[
+    str, option("--lr", "auto|0.01|1/10", "The learning rate; auto (the default) is found from the curvature.")
+]
+Steps = Annotated[int | None, option("--steps", "N", "How many steps: 1000 unless given.")]
+Epochs = Annotated[int | None, option("--epochs", "N", "The same, counted in passes over the data.")]
+Engine = Annotated[
+    str, option("--engine", "ENGINE", "auto (the default), numpy, compiled, or sympy for exact fractions.")
+]
+Method = Annotated[str, option("--method", "METHOD", "gd (the default).")]
+UntilLoss = Annotated[str | None, option("--until-loss", "L", "Stop when the loss is at most L.")]
+UntilGap = Annotated[str | None, option("--until-gap", "L", "Stop when the loss is at most L above its minimum.")]
+UntilGradient = Annotated[
+    str | None, option("--until-gradient", "G", "Stop when the norm of the gradient is at most G.")
+]
+UntilChange = Annotated[
+    str | None, option("--until-change", "C", "Stop when a step changes the loss by at most C of itself.")
+]
+Seconds = Annotated[str | None, option("--seconds", "S", "Stop after S seconds.")]
+Every = Annotated[int | None, option("--every", "K", "Keep every K-th point of the trace.")]
+Random = Annotated[str, option("--random", "normal|uniform", "Draw the start at random.")]
+Seed = Annotated[int | None, option("--seed", "N", "The seed of --random: 0 unless given.")]
+TraceFile = Annotated[str, option("--trace", "FILE", "Write every kept point and the recipe: .parquet.")]
+
+EXIT_CODES = {"converged": 0, "steps": 0, "time": 0, "stopped": 1, "diverged": 3, "nonfinite": 3}
+INTERRUPTED = 130
+
+
+def descend(
+    formula: options.FormulaText,
+    data: options.DataText,
+    loss: options.Loss = "mse",
+    lr: Rate = "auto",
+    steps: Steps = None,
+    epochs: Epochs = None,
+    engine: Engine = "auto",
+    method: Method = "gd",
+    until_loss: UntilLoss = None,
+    until_gap: UntilGap = None,
+    until_gradient: UntilGradient = None,
+    until_change: UntilChange = None,
+    seconds: Seconds = None,
+    every: Every = None,
+    start: options.Start = "",
+    random: Random = "",
+    seed: Seed = None,
+    fix: options.Fix = "",
+    weights: options.Weights = "",
+    constants: options.Constants = "",
+    missing: options.Missing = "refuse",
+    plot: options.Plot = "",
+    trace: TraceFile = "",
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Descend from a start, and record every step.
+
+    Ctrl-C ends it, and keeps what was done.
+
+    Example: steepest descend "y ~ a + b*x" data.csv --lr auto --steps 2000 --plot run.png
+
+    Exit code: 0 converged, or the steps or seconds asked for are done; 1 an error, or stopped before that;
+    2 wrong usage; 3 diverged or nonfinite; 130 interrupted.
+    """
+    options.check_target(plot, "--plot", SUFFIXES)
+    options.check_target(trace, "--trace", (".parquet",))
+    exact = engine == "sympy"
+    problem = options.make_problem(
+        formula, data, loss, start, fix, weights, constants, missing, draw=_draw(random, seed), exact=exact
+    )
+    with progress(quiet) as callback:
+        result = problem.descend(
+            method, _rate(lr, exact), steps, engine=engine, epochs=epochs, every=every, callback=callback,
+            until_loss=real(until_loss, "--until-loss"),
+            until_gap=real(until_gap, "--until-gap"),
+            until_gradient=real(until_gradient, "--until-gradient"),
+            until_change=real(until_change, "--until-change"),
+            seconds=real(seconds, "--seconds"),
+        )  # fmt: skip
+    if trace:
+        result.save(trace)
+    if plot:
+        result.plot(plot)
+    _print(result, [trace, plot], as_json, quiet)
+    raise typer.Exit(INTERRUPTED if result.reason == "interrupted" else EXIT_CODES[result.outcome])
+
+
+def _draw(distribution: str, seed: int | None) -> tuple[str, int] | None:
+    if seed is not None and not distribution:
+        raise OptionError("--seed belongs to --random: give --random normal")
+    return (distribution, seed or 0) if distribution else None
+
+
+def _rate(text: str, exact: bool) -> Any:
+    if text == "auto":
+        return text
+    value = number(text, "--lr")
+    return value if exact else float(value)
+
+
+def _print(result: Trace, written: list[str], as_json: bool, quiet: bool) -> None:
+    if as_json:
+        values = {"parameters": result.final, "std_errors": None, "loss": result.loss[-1]}
+        say_json(values | {"outcome": result.outcome, "sentence": result.sentence, "recipe": result.recipe})
+    elif not quiet:
+        recipe, steps = result.recipe, int(result.step[-1])
+        rate = f"lr {recipe['lr']}" + (
+            f": {recipe['first_lr']:.6g}, {recipe['lr_why']}" if recipe["lr"] == "auto" else ""
+        )
+        speed = f"{result.seconds:.3g} s" + (f", {steps / result.seconds:,.0f} steps/s" if steps else "")
+        lines = [result.sentence, f"·{rate}", f"·engine {recipe['engine']}: {recipe['engine_why']}", f"·{speed}"]
+        report(recipe, trace_rows(result), lines, written)

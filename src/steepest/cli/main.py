@@ -1,0 +1,103 @@
+"""The command `steepest`: its commands, its errors, its exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from steepest._version import __version__
+from steepest.cli.derive import derive
+from steepest.cli.descend import INTERRUPTED, descend
+from steepest.cli.examples import examples
+from steepest.cli.fit import fit
+from steepest.cli.output import in_shell, notes, say
+from steepest.errors import FormulaError, OptionError, SteepestError
+
+ERROR, USAGE = 1, 2
+
+app = typer.Typer(
+    name="steepest",
+    help="A gradient-descent workbench: write the mathematics once; it is derived, compiled, descended and explained.",
+    epilog="'steepest COMMAND --help' shows the options of a command.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: it needs no import of rich, and reads the same through a pipe
+)
+for command in (fit, descend, derive, examples):
+    app.command()(command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        say(f"steepest {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and gives its exit code. Whatever goes wrong is a sentence on stderr."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:
+        _settle_process()
+    try:
+        with notes(silent="--quiet" in words):
+            code = app(words or ["--help"], prog_name="steepest", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0) if words else USAGE
+    except BrokenPipeError:  # `| head` has read enough
+        _close_stdout()
+        return ERROR
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except Exception as error:
+        if "--debug" in words:
+            traceback.print_exc()
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    """At most three lines on stderr, and the exit code."""
+    usage = getattr(error, "format_message", None)  # typer's own errors, which are all of usage
+    if usage is not None:
+        sentence, code = (
+            f"{usage()}\n'steepest --help' lists the commands and 'steepest COMMAND --help' the options.",
+            USAGE,
+        )
+    elif isinstance(error, FormulaError):
+        sentence, code = str(error), ERROR
+    elif isinstance(error, SteepestError):
+        sentence, code = in_shell(str(error)), USAGE if isinstance(error, OptionError) else ERROR
+    else:
+        sentence = (
+            f"a defect of steepest, {type(error).__name__}: {str(error)[:200]}\n--debug shows where; please report it."
+        )
+        code = ERROR
+    sys.stderr.write(f"steepest: error: {sentence}\n")
+    return code
+
+
+def _settle_process() -> None:
+    """What a locale cannot print becomes '?'; being terminated is being interrupted: what was done is kept."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _close_stdout() -> None:
+    """Python flushes stdout once more at its end: into nothing, then."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,145 @@
+"""The options that commands share, and the values that their words stand for."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from steepest.data.read import read_table
+from steepest.descent.parameters import random
+from steepest.errors import FormulaError, OptionError
+from steepest.io import check_writable
+from steepest.language.losses import parse_loss
+from steepest.language.names import printable
+from steepest.problem import Problem
+
+
+def option(flag: str, metavar: str, text: str) -> Any:
+    return typer.Option(flag, metavar=metavar, help=text, show_default=False)
+
+
+def switch(flag: str, text: str) -> Any:
+    return typer.Option(flag, help=text, show_default=False)
+
+
+FormulaText = Annotated[
+    str,
+    typer.Argument(metavar="FORMULA", help="'response ~ model'; names of columns are predictors, others parameters."),
+]
+DataText = Annotated[
+    str, typer.Argument(metavar="DATA", help="A .csv, .tsv or .parquet file, or @name of a shipped example.")
+]
+
+Loss = Annotated[str, option("--loss", "LOSS", "mse (the default), half-mse, sse, mae, huber, log-cosh, logistic, "
+                             "cross-entropy, poisson, or an expression in y and yhat.")]  # fmt: skip
+Start = Annotated[str, option("--start", "a=1,b=1/2", "Where to start; a parameter without a start begins at 1.")]
+Fix = Annotated[str, option("--fix", "a,b", "Parameters that stay at their start.")]
+Weights = Annotated[str, option("--weights", "COLUMN", "The column that weighs the rows.")]
+Constants = Annotated[str, option("--constants", "g=9.81", "Names in the formula that stand for numbers.")]
+Missing = Annotated[
+    str, option("--missing", "refuse|drop", "What to do with rows that have a missing value: refuse (the default).")
+]
+Plot = Annotated[str, option("--plot", "FILE", "Write a picture: .svg, .png or .pdf.")]
+Json = Annotated[bool, switch("--json", "Print one JSON object instead of text.")]
+Quiet = Annotated[bool, switch("--quiet", "Print nothing but errors (and what --json asks for).")]
+Debug = Annotated[bool, switch("--debug", "Show the traceback of an error.")]
+
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_FRACTION = re.compile(r"[+-]?[0-9]+/[0-9]+")
+_LONGEST = 400  # characters of a number
+
+
+def number(text: str, what: str) -> Fraction:
+    """A decimal number or a fraction, exactly. `what` begins the sentence that refuses anything else.
+
+    >>> number("0.1", "--lr"), number("-3/4", "--lr"), number("1e-6", "--lr")
+    (Fraction(1, 10), Fraction(-3, 4), Fraction(1, 1000000))
+    """
+    word = text.strip()
+    try:
+        if len(word) <= _LONGEST and (_DECIMAL.fullmatch(word) or _FRACTION.fullmatch(word)):
+            value = Fraction(word)
+            if math.isfinite(float(value)):
+                return value
+    except (ZeroDivisionError, OverflowError):
+        pass
+    raise OptionError(
+        f"{what} is '{printable(text, 40)}': give a finite decimal number or fraction, as 0.1, 1e-6 or 1/10"
+    )
+
+
+def real(text: str | None, what: str) -> float | None:
+    """The same as a float; None stays None."""
+    return None if text is None else float(number(text, what))
+
+
+def pairs(text: str, flag: str) -> dict[str, Fraction]:
+    """`a=1,b=1/2`: exact numbers by name."""
+    values: dict[str, Fraction] = {}
+    for part in text.split(",") if text.strip() else []:
+        name, equals, value = (word.strip() for word in part.partition("="))
+        if not (name and equals):
+            raise OptionError(f"{flag}: '{printable(part.strip(), 40)}' is no name=number; write {flag} a=1,b=0.5")
+        if name in values:
+            raise OptionError(f"{flag} names '{printable(name)}' twice: give one value")
+        values[name] = number(value, f"{flag}: '{printable(name)}'")
+    return values
+
+
+def names(text: str, flag: str) -> list[str]:
+    """`a,b`: names."""
+    parts = [part.strip() for part in text.split(",")] if text.strip() else []
+    if not all(parts):
+        raise OptionError(f"{flag} is '{printable(text, 40)}': give names with a comma between them")
+    return parts
+
+
+def check_target(path: str, flag: str, suffixes: tuple[str, ...]) -> None:
+    """Refuses a file that could not be written, before the work is done. No path is no file."""
+    if not path:
+        return
+    if Path(path).suffix.lower() not in suffixes:
+        raise OptionError(f"{flag} {printable(path, 200)}: the name of this file must end in {' or '.join(suffixes)}")
+    check_writable(path)
+
+
+def make_problem(
+    formula: str,
+    data: str,
+    loss: str,
+    start: str,
+    fix: str,
+    weights: str,
+    constants: str,
+    missing: str,
+    *,
+    draw: tuple[str, int] | None = None,
+    exact: bool = False,
+) -> Problem:
+    """The problem that the words of a command stand for. `draw`: a distribution and a seed; `exact` keeps fractions."""
+    table = read_table(data)
+    kind: Callable[[Fraction], Any] = Fraction if exact else float
+    given: Any = {name: kind(value) for name, value in pairs(start, "--start").items()}
+    for name in names(fix, "--fix"):
+        if name not in given and name not in table.start:
+            raise OptionError(f"--fix {printable(name)}: say at which value, with --start {printable(name)}=…")
+        given[name] = {"value": given.get(name, table.start.get(name)), "fixed": True}
+    try:
+        parse_loss(loss)
+    except FormulaError as error:
+        raise OptionError(f"--loss: {error}") from None
+    if draw:
+        if given:
+            raise OptionError("--random draws every start: leave out --start and --fix")
+        given = random(*draw)
+    numbers: dict[str, Any] = {**pairs(constants, "--constants")}
+    return Problem(
+        formula, table, loss, given or None,
+        weights=weights or None, constants=numbers, missing=missing,
+    )  # fmt: skip

@@ -1,0 +1,89 @@
+"""From an objective and a start to a Fit: picks the path, follows it, and puts what was found into words."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from steepest.descent.diagnose import diagnose
+from steepest.descent.objective import Array, Objective
+from steepest.errors import OptionError, SteepestWarning
+from steepest.fitting.free_loss import FreeLoss
+from steepest.fitting.general import general
+from steepest.fitting.leastsq import leastsq
+from steepest.fitting.linear import linear
+from steepest.fitting.result import Fit
+from steepest.fitting.verify import Found
+
+ESCAPES = 5
+
+
+def fit(objective: Objective, theta: Array, recipe: Mapping[str, Any]) -> Fit:
+    """The parameters at the minimum of the loss, from the start `theta`, (p,), with an outcome that was verified.
+
+    A parameter that is not in `objective.free` stays as it is, and has the standard error 0. Raises OptionError where none is free.
+    """
+    began = time.perf_counter()
+    loss = FreeLoss(objective, theta)
+    if not loss.names:
+        raise OptionError("every parameter is fixed: there is nothing to fit; free one of them")
+    if loss.rows < len(loss.names):
+        sentence = f"{loss.rows} rows for {len(loss.names)} parameters: many parameters fit them equally well"
+        warnings.warn(sentence, SteepestWarning, stacklevel=3)
+    with np.errstate(all="ignore"):
+        found = search(loss)
+        return result(loss, found, time.perf_counter() - began, recipe)
+
+
+def search(loss: FreeLoss) -> Found:
+    derivation = loss.objective.derivation
+    straight = derivation.criterion.quadratic and derivation.is_linear
+    start = np.zeros_like(loss.start) if straight else loss.start
+    if not loss.is_finite(start):
+        unknown = np.full((len(start), len(start)), np.nan)
+        return Found(start, "nonfinite", diagnose(loss.objective, loss.theta(start)), unknown, "none")
+    if straight:
+        return linear(loss)
+    path: Callable[[Array], Found] = partial(leastsq if derivation.criterion.quadratic else general, loss)
+    found = path(start)
+    for _ in range(ESCAPES):
+        if found.escape is None:
+            break
+        found = path(found.escape)
+    return found
+
+
+def result(loss: FreeLoss, found: Found, seconds: float, recipe: Mapping[str, Any]) -> Fit:
+    objective = loss.objective
+    names = objective.derivation.formula.parameters
+    theta = loss.theta(found.x)
+    covariance = np.zeros((len(names), len(names)))
+    # Away from a minimum the curvature says nothing of the errors.
+    covariance[np.ix_(objective.free, objective.free)] = found.covariance if found.outcome == "converged" else np.nan
+    dof = loss.rows - len(found.x)
+    rss = np.nan
+    if objective.derivation.criterion.quadratic:
+        rows = loss.tangent(found.x)[0]
+        rss = float(rows @ rows)
+    return Fit(
+        parameters=dict(zip(names, theta.tolist(), strict=True)),
+        std_errors=dict(zip(names, np.sqrt(np.diag(covariance)).tolist(), strict=True)),
+        covariance=covariance,
+        loss=float(objective.loss(theta)),
+        rss=rss,
+        dof=dof,
+        s=float(np.sqrt(rss / dof)) if dof > 0 else np.nan,
+        rows=loss.rows,
+        outcome=found.outcome,
+        reason=found.reason,
+        method=found.method,
+        evaluations=loss.evaluations,
+        seconds=seconds,
+        recipe=recipe,
+        objective=objective,
+    )

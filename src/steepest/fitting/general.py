@@ -1,0 +1,110 @@
+"""Any loss: L-BFGS to the valley, Newton's steps to the last digits, then the verdict."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from steepest.descent.objective import Array
+from steepest.fitting.bowl import bowl, downhill
+from steepest.fitting.free_loss import FreeLoss
+from steepest.fitting.uncertainty import of_loss
+from steepest.fitting.verify import Found, Verdict, settled, walled
+
+METHOD = "l-bfgs + newton"
+ROUNDS, STEPS, NEWTON_STEPS = 5, 5000, 1000
+
+
+def general(loss: FreeLoss, start: Array) -> Found:
+    x, before = start, np.inf
+    for _ in range(ROUNDS):  # a fresh memory gets past what stopped the last one
+        x = lbfgs(loss, x)
+        now = loss.loss(x)
+        if not now < before - 1e-9 * abs(before):
+            break
+        before = now
+    x, spent = newton(loss, x)
+    found = judge(loss, x)
+    if found.outcome == "stopped" and found.escape is None and spent:
+        reason = f"{loss.evaluations:,} evaluations were not enough: {found.reason}"
+        return found._replace(outcome="steps", reason=reason)
+    return found
+
+
+def lbfgs(loss: FreeLoss, start: Array) -> Array:
+    """The lowest point that SciPy's L-BFGS-B meets. Loss and parameters are brought to size 1 first.
+
+    A trial that is not finite is answered with a loss that rises as steeply as the last good point falls: the line
+    search then comes back by about half.
+    """
+    from scipy.optimize import minimize
+
+    size = loss.mass(start) or 1.0
+    norms = np.linalg.norm(loss.tangent(start)[1], axis=0) / np.sqrt(loss.objective.total)
+    scale = np.where((norms > 1e-150) & (norms < 1e150), norms, 1.0)
+    best = (start, *loss.at(start))
+
+    def value(z: Array) -> tuple[float, Array]:
+        nonlocal best
+        x = z / scale
+        height, gradient = loss.at(x)
+        if not (np.isfinite(height) and np.isfinite(gradient).all()):
+            height, gradient = best[1] + abs(float(best[2] @ (x - best[0]))), -best[2]
+        elif height < best[1]:
+            best = x, height, gradient
+        return height / size, gradient / scale / size
+
+    options = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-15, "gtol": 0.0, "maxcor": 20, "maxls": 40}
+    minimize(value, start * scale, jac=True, method="L-BFGS-B", options=options)
+    return best[0]
+
+
+def newton(loss: FreeLoss, x: Array) -> tuple[Array, bool]:
+    """Newton's steps, halved until the loss does not rise, while the Hessian bends up and the gain still shrinks.
+
+    Also says whether the steps ran out.
+    """
+    here, last = loss.loss(x), np.inf
+    for _ in range(NEWTON_STEPS):
+        shape, mass = bowl(loss, x), loss.mass(x)
+        if shape is None or not shape.is_up or (shape.gain <= 1e-9 * mass and shape.gain >= last / 4):
+            return x, False
+        last = shape.gain
+        step, slack = shape.step, 64 * np.finfo(float).eps * mass
+        there = loss.loss(x + step)
+        while not there <= here + slack:
+            step = step / 2
+            if np.array_equal(x + step, x):
+                return x, False
+            there = loss.loss(x + step)
+        x, here = x + step, there
+    return x, True
+
+
+def judge(loss: FreeLoss, x: Array) -> Found:
+    unknown = np.full((len(x), len(x)), np.nan)
+    shape = bowl(loss, x)
+    if shape is None:
+        verdict = Verdict("stopped", "the Hessian, which could confirm a minimum, is not finite or too large to derive")
+        return Found(x, *verdict, unknown, METHOD)
+    if has_kinks(loss):
+        verdict = Verdict("stopped", "the loss has kinks, where no gradient can tell a minimum; no step found lowers it")
+        return Found(x, *verdict, unknown, METHOD)
+    if shape.is_down:
+        verdict = Verdict("stopped", "the loss bends down in some direction: this is no minimum")
+        return Found(x, *verdict, unknown, METHOD, downhill(loss, x, shape))
+    if not shape.is_up:
+        k = int(np.argmax(np.abs(shape.axes[:, 0]) / np.linalg.norm(shape.axes, axis=1)))
+        verdict = Verdict("stopped", f"the loss is level in a direction of {loss.names[k]}: the data do not determine it")
+        return Found(x, *verdict, unknown, METHOD)
+    verdict = settled(loss, x, shape.gain)
+    inverse = shape.directions @ shape.directions.T
+    if verdict.outcome == "converged":
+        verdict = walled(loss, x, inverse)
+    return Found(x, *verdict, of_loss(loss, x, inverse), METHOD)
+
+
+def has_kinks(loss: FreeLoss) -> bool:
+    """Is the loss made of straight pieces, as mae is? Its second derivative with respect to yhat is then zero."""
+    program = loss.objective.derivation.program("normal")
+    bends = [program.nodes[node] for name, node in program.outputs.items() if name.startswith("normal")]
+    return all(node.op == "number" and node.value == 0 for node in bends)

@@ -1,0 +1,124 @@
+"""Nonlinear least squares: SciPy's trust region to the valley, Newton's steps to the last digits, then the verdict."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from steepest.descent.objective import Array
+from steepest.fitting.bowl import bowl, downhill
+from steepest.fitting.free_loss import FreeLoss
+from steepest.fitting.tangent import Tangent, bend, tangent
+from steepest.fitting.uncertainty import of_squares
+from steepest.fitting.verify import Found, Verdict, named, settled, told_apart, walled
+
+METHOD = "trf + gauss-newton"
+TIGHT = 1e-15
+ROUNDS = 20
+
+
+def leastsq(loss: FreeLoss, start: Array) -> Found:
+    x, at, spent = valley(loss, start)
+    x, at = polish(loss, x, at)
+    verdict, escape = judge(loss, x, at)
+    if verdict.outcome == "stopped" and escape is None and spent:
+        verdict = Verdict("steps", f"{loss.evaluations:,} evaluations were not enough: {verdict.reason}")
+    return Found(x, verdict.outcome, verdict.reason, of_squares(at, loss.rows), METHOD, escape)
+
+
+def valley(loss: FreeLoss, x: Array) -> tuple[Array, Tangent, bool]:
+    """Where rounds of trf end, and whether they were too few.
+
+    Each round scales the parameters anew: trf itself remembers the steepest Jacobian that it met, and crawls ever after.
+    """
+    at = tangent(*loss.tangent(x))
+    for _ in range(ROUNDS):
+        before = float(np.linalg.norm(at.residual))
+        x, at, spent = trust_region(loss, x, 100 + 20 * len(x))
+        if not float(np.linalg.norm(at.residual)) < (1 - (1e-10 if spent else 1e-6)) * before:
+            return x, at, False
+    return x, at, True
+
+
+def trust_region(loss: FreeLoss, start: Array, most: int) -> tuple[Array, Tangent, bool]:
+    """Where SciPy's trf ends, and whether it ran out of evaluations.
+
+    Rows and parameters are brought to size 1 first: its tests are relative to the norm of all parameters together. It takes a trial
+    with an infinite row as a rejected step and makes the next one shorter.
+    """
+    from scipy.optimize import least_squares
+
+    rows, jacobian = loss.tangent(start)
+    size = float(np.linalg.norm(rows)) or 1.0
+    norms = np.linalg.norm(jacobian, axis=0) / size
+    scale = np.where((norms > 1e-150) & (norms < 1e150), norms, 1.0)
+
+    def residual(z: Array) -> Array:
+        rows, jacobian = loss.tangent(z / scale)
+        fine = np.isfinite(jacobian).all() and np.abs(rows).max() < 1e150 * size
+        return rows / size if fine else np.full_like(rows, np.inf)
+
+    def slopes(z: Array) -> Array:
+        return loss.tangent(z / scale)[1] / scale / size
+
+    result = least_squares(
+        residual, start * scale, slopes, method="trf", x_scale="jac",
+        ftol=TIGHT, xtol=TIGHT, gtol=None, max_nfev=most,
+    )  # fmt: skip
+    x: Array = result.x / scale
+    return x, tangent(*loss.tangent(x)), result.status == 0
+
+
+def polish(loss: FreeLoss, x: Array, at: Tangent, most: int = 30) -> tuple[Array, Tangent]:
+    """Newton's steps, while each brings the gradient down fourfold: the last digits, which the loss itself is too flat to show."""
+    hessian = loss.hessian(x)
+    for _ in range(most):
+        trial = x + newton(at, hessian)[0]
+        rows, jacobian = loss.tangent(trial)
+        if not (np.isfinite(rows).all() and np.isfinite(jacobian).all()):
+            break
+        then = tangent(rows, jacobian)
+        if then.gain >= at.gain or np.linalg.norm(rows) > (1 + 1e-8) * np.linalg.norm(at.residual) + 1e-300:
+            break
+        x, at, slow = trial, then, then.gain > at.gain / 16
+        if slow:
+            break
+    return x, at
+
+
+def newton(at: Tangent, hessian: Array | None) -> tuple[Array, float, Array]:
+    """Newton's step, its gain, and the inverse of the Hessian of the sum of squares.
+
+    It is the Gauss-Newton step where the Hessian is not known, or has another sign.
+    """
+    bent = None if hessian is None or at.rank < len(at.scale) else bend(at, hessian)
+    if bent is None or bent[0][0] < 1e-3:
+        return at.step, at.gain, at.directions @ at.directions.T / 2
+    values, vectors = bent
+    axes = at.directions @ (vectors / np.sqrt(values))
+    projected = vectors.T @ at.projected / np.sqrt(values)
+    return -axes @ projected, float(projected @ projected), axes @ axes.T / 2
+
+
+def judge(loss: FreeLoss, x: Array, at: Tangent) -> tuple[Verdict, Array | None]:
+    """The verdict, and a way out if x is a saddle."""
+    hessian = loss.hessian(x)
+    bent = None if hessian is None or not at.rank else bend(at, hessian)
+    small = at.gain < 1e-6 * float(at.residual @ at.residual)
+    if small and (bent is None or at.rank < len(x) or bent[0][0] < 0):
+        shape = bowl(loss, x)
+        if shape is not None and shape.is_down:
+            escape = downhill(loss, x, shape)
+            return Verdict("stopped", "a saddle point: the gradient is zero, and the loss bends down"), escape
+    if at.rank < len(x):
+        return Verdict("stopped", lost(loss, at)), None
+    _, gain, inverse = newton(at, hessian)
+    verdict = settled(loss, x, gain)
+    return (walled(loss, x, inverse) if verdict.outcome == "converged" else verdict), None
+
+
+def lost(loss: FreeLoss, at: Tangent) -> str:
+    """Why a nonlinear fit with a short rank is no minimum to rely on."""
+    still = np.linalg.norm(at.nothing, axis=1) > 1 - 1e-6
+    if still.any():
+        return f"the model no longer depends on {named(loss.names, still)} here; start it elsewhere"
+    return f"{told_apart(loss, at)}; fix one of them, or start them apart"

@@ -1,0 +1,37 @@
+"""Least squares for a model that is linear in its parameters: one QR, and one step of refinement."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from steepest.descent.objective import Array
+from steepest.fitting.free_loss import FreeLoss
+from steepest.fitting.tangent import Tangent, tangent
+from steepest.fitting.uncertainty import of_squares
+from steepest.fitting.verify import Found, settled, told_apart
+
+METHOD = "qr"
+
+
+def linear(loss: FreeLoss) -> Found:
+    """Where the data cannot tell all parameters apart, the solution of least norm."""
+    x = np.zeros_like(loss.start)
+    at = tangent(*loss.tangent(x))
+    for _ in range(2):  # the second step takes off what rounding left of the gradient
+        trial = shortest(x + at.step, at)
+        then = tangent(*loss.tangent(trial))
+        if x.any() and then.gain >= at.gain:
+            break
+        x, at = trial, then
+    verdict = settled(loss, x, at.gain)
+    reason = verdict.reason
+    if at.rank < len(x) and verdict.outcome == "converged":
+        reason = f"{told_apart(loss, at)}; of all solutions with this loss this is the one of least norm"
+    return Found(x, verdict.outcome, reason, of_squares(at, loss.rows), METHOD)
+
+
+def shortest(x: Array, at: Tangent) -> Array:
+    """The point of least norm among those that give the same rows."""
+    null = at.nothing / at.scale[:, None]
+    shorter: Array = x - null @ np.linalg.lstsq(null, x)[0] if null.size else x
+    return shorter

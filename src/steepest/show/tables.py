@@ -1,0 +1,105 @@
+"""Results as tables: plain text for a terminal, HTML for a notebook."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from steepest.descent.trace import Trace
+from steepest.language.names import printable
+
+if TYPE_CHECKING:
+    from steepest.fitting.result import Fit
+
+Rows = list[tuple[str, ...]]
+
+MOST_ROWS = 60
+LONGEST = 24  # characters of an exact number
+
+
+def number(value: Any, digits: int = 10) -> str:
+    """A number for people; an exact one as it is, where that is short.
+
+    >>> from fractions import Fraction
+    >>> number(0.1 + 0.2), number(Fraction(13, 24)), number(0.000012345678, 4)
+    ('0.3', '13/24', '1.235e-05')
+    """
+    if not isinstance(value, float) and len(str(value)) <= LONGEST:
+        return str(value)
+    return f"{float(value):.{digits}g}"
+
+
+def fit_rows(fit: Fit) -> Rows:
+    """A header, and a row a parameter."""
+    rows = [(printable(k, 40), number(v), error_of(fit, k)) for k, v in fit.parameters.items()]
+    return [("parameter", "value", "std error"), *rows]
+
+
+def error_of(fit: Fit, name: str, digits: int = 4) -> str:
+    """The standard error of one parameter: a number, "fixed" or "unknown"."""
+    if name in fit.recipe["fixed"]:
+        return "fixed"
+    error = fit.std_errors[name]
+    return "unknown" if math.isnan(error) else number(error, digits)
+
+
+def trace_rows(trace: Trace) -> Rows:
+    """A header, and a row a parameter."""
+    starts = zip(trace.theta[0].tolist(), trace.final.items(), strict=True)
+    rows = [(printable(k, 40), number(start, 6), number(v)) for start, (k, v) in starts]
+    return [("parameter", "start", "value"), *rows]
+
+
+def text_table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns under their headers, names to the left and numbers to the right.
+
+    >>> print(text_table([("parameter", "value"), ("a", "1.5"), ("b", "-12")]))
+    parameter  value
+    a            1.5
+    b            -12
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        [cell.rjust(width) if k else cell.ljust(width) for k, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        for row in _shortened(rows)
+    )
+    return "\n".join("  ".join(line).rstrip() for line in lines)
+
+
+def fit_html(fit: Fit) -> str:
+    """A fit for a notebook: the formula, the table, the sentence. Everything is escaped."""
+    return _page(fit.recipe, fit_rows(fit), fit.sentence)
+
+
+def trace_html(trace: Trace) -> str:
+    """A descent for a notebook: the formula, the table, the sentence. Everything is escaped."""
+    return _page(trace.recipe, trace_rows(trace), trace.sentence)
+
+
+def _page(recipe: Any, rows: Rows, sentence: str) -> str:
+    head, *body = _shortened(rows)
+    source = f"{recipe['data']}, {recipe['rows']:,} rows, loss {recipe['loss']}"
+    return (
+        f"<div><p><code>{_safe(recipe['formula'])}</code><br><small>{_safe(source)}</small></p>"
+        f"<table><thead>{_row('th', head)}</thead><tbody>{''.join(_row('td', row) for row in body)}</tbody></table>"
+        f"<p>{_safe(sentence)}</p></div>"
+    )
+
+
+def _row(tag: str, cells: Iterable[str]) -> str:
+    styles = ("left", "right")
+    parts = (f'<{tag} style="text-align:{styles[min(k, 1)]}">{_safe(cell)}</{tag}>' for k, cell in enumerate(cells))
+    return f"<tr>{''.join(parts)}</tr>"
+
+
+def _safe(text: Any) -> str:
+    return html.escape(printable(str(text), 10_000))
+
+
+def _shortened(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    if len(rows) <= MOST_ROWS + 1:
+        return rows
+    gap = ("…", *[""] * (len(rows[0]) - 1))
+    return [*rows[: MOST_ROWS // 2 + 1], gap, *rows[-MOST_ROWS // 2 :]]

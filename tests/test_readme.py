@@ -1,0 +1,29 @@
+"""What the README shows is what the commands print."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+BLOCKS = [block.strip().split("\n", 1) for block in re.findall(r"```console\n\$ (.*?)```", README, re.DOTALL)]
+SECONDS = re.compile(r"^\S+ m?s, .* steps/s$", re.MULTILINE)  # the one line that differs from run to run
+
+
+@pytest.mark.parametrize(("command", "shown"), BLOCKS, ids=[command for command, _ in BLOCKS])
+def test_a_command_prints_what_the_readme_shows(command: str, shown: str, tmp_path: Path) -> None:
+    words = [a or b for a, b in re.findall(r'"([^"]*)"|(\S+)', command)]
+    assert words[0] == "steepest"
+    done = subprocess.run(
+        [sys.executable, "-m", "steepest", *words[1:]],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=tmp_path,
+        timeout=60,
+        check=False,
+    )
+    assert SECONDS.sub("", done.stdout + done.stderr).split() == SECONDS.sub("", shown).split()
