@@ -6,8 +6,8 @@ In: a `Formula` and a `Loss`. Out: a `Derivation`, whose `program(kind)` gives s
     gradient   loss, gradient_k            hessian    loss, gradient_k, hessian_i_j (i >= j)
     jacobian   residual, jacobian_k        normal     loss, gradient_k, normal_i_j, the Gauss-Newton matrix
 
-These are the *worked* programs, as written. Kernels run the *lowered* ones, as `Kernel` plans: what is computed once, what for
-every row, and which sums are taken.
+These are the *worked* programs, as written. Kernels run the *lowered* ones, as `Kernel` plans: what is computed once,
+what for every row, and which sums are taken.
 
     rules.py       the derivative of each operation; those of functions stand in the language's table
     reverse.py     reverse mode over the nodes, with guards for the branches of `where`

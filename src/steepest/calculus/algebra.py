@@ -1,4 +1,4 @@
-"""Building expressions with the simplifications that differentiation needs: 0, 1, -1 and constant factors, nothing deeper."""
+"""Building expressions with the simplifications that differentiation needs: 0, 1, -1, constant factors; nothing deeper."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Algebra(Builder):
         if right is not None and right < 0:
             return self.minus(a, self.number(-right))
         if self._complementary(a, b):
-            (condition, u, v), (_, other_u, other_v) = self.nodes[a].args, self.nodes[b].args
-            return self.where(condition, self.plus(u, other_u), self.plus(v, other_v))
+            (condition, then, otherwise), (_, *more) = self.nodes[a].args, self.nodes[b].args
+            return self.where(condition, self.plus(then, more[0]), self.plus(otherwise, more[1]))
         return self.add("+", a, b)
 
     def _complementary(self, a: int, b: int) -> bool:
@@ -94,12 +94,13 @@ class Algebra(Builder):
             return self.negate(b)
         if left is not None and right is not None and (folded := self._fold(left * right)) is not None:
             return folded
-        for this, other in ((a, b), (b, a)):
-            node = self.nodes[this]
-            if node.op == "neg":
-                return self.negate(self.times(*((node.args[0], b) if this == a else (a, node.args[0]))))
-            if node.op == "/" and self.value(node.args[0]) == 1:
-                return self.over(other, node.args[1])
+        if self.nodes[a].op == "neg":
+            return self.negate(self.times(self.nodes[a].args[0], b))
+        if self.nodes[b].op == "neg":
+            return self.negate(self.times(a, self.nodes[b].args[0]))
+        for factor, reciprocal in ((a, b), (b, a)):
+            if self.nodes[reciprocal].op == "/" and self.value(self.nodes[reciprocal].args[0]) == 1:
+                return self.over(factor, self.nodes[reciprocal].args[1])
         inner = self.nodes[b]
         if left is not None and inner.op == "*" and (other := self.value(inner.args[0])) is not None:
             if (folded := self._fold(left * other)) is not None:

@@ -5,7 +5,7 @@ Each equation alone is within the LaTeX that matplotlib draws, except for the ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,8 @@ def latex(derivation: Derivation, parts: Sequence[str]) -> str:
     lines = equations(derivation, parts)
     if len(lines) == 1:
         return " = ".join(lines[0])
-    return "\n".join([r"\begin{aligned}", " \\\\\n".join(f"{left} &= {right}" for left, right in lines), r"\end{aligned}"])
+    body = " \\\\\n".join(f"{left} &= {right}" for left, right in lines)
+    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
 def equations(derivation: Derivation, parts: Sequence[str]) -> list[Equation]:
@@ -111,7 +112,8 @@ class _Rows:
         product = tex.single(form)
         fixed = [tuple(f for f in part if not f.varying) for part in product[1:]]
         inner = Product(Fraction(1), *(tuple(f for f in part if f.varying) for part in product[1:]))
-        outer = tex.sum_text((Product(product.number * scale, fixed[0], (*fixed[1], n) if self.loss.mean else fixed[1]),))
+        below = (*fixed[1], n) if self.loss.mean else fixed[1]
+        outer = tex.sum_text((Product(product.number * scale, fixed[0], below),))
         before = outer.removesuffix("1") if outer in ("1", "-1") else f"{outer} "
         return rf"{before}\sum_{{{self.index}=1}}^{{{self.n}}} {tex.product_text(inner)}"
 
@@ -150,15 +152,23 @@ def _form(node: Node, args: Sequence[Form], nodes: Sequence[Node], rows: _Rows) 
     if op in _SIGNS:
         return tex.factor(f"{texts[0]} {_SIGNS[op]} {texts[1]}", Kind.SYMBOL, varying)
     if op == "gegenbauer":
-        return _polynomial(*value, texts[0], varying)
+        n, alpha = value
+        return _polynomial(n, alpha, texts[0], varying)
     if op == "sinc" and value:
         order = "'" * value if value < 3 else rf"^{{\left({value}\right)}}"
         return tex.factor(rf"\operatorname{{sinc}}{order}\left({texts[0]}\right)", Kind.FUNCTION, varying)
     return tex.factor(FUNCTIONS[op].latex.format(*texts), _KINDS.get(op, Kind.FUNCTION), varying)
 
 
-_OPERATIONS = {"+": tex.plus, "-": tex.minus, "*": tex.times, "/": tex.over, "neg": tex.negative}
-_KINDS = {"where": Kind.CASES, "abs": Kind.CALL} | dict.fromkeys(["sin", "cos", "tan", "sinh", "cosh", "tanh"], Kind.NAMED)
+_OPERATIONS: dict[str, Callable[..., Form]] = {
+    "+": tex.plus,
+    "-": tex.minus,
+    "*": tex.times,
+    "/": tex.over,
+    "neg": tex.negative,
+}
+_NAMED = dict.fromkeys(["sin", "cos", "tan", "sinh", "cosh", "tanh"], Kind.NAMED)
+_KINDS = {"where": Kind.CASES, "abs": Kind.CALL, **_NAMED}
 
 
 def _polynomial(n: int, alpha: Fraction, argument: str, varying: bool) -> Form:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 
 from steepest.calculus.algebra import Algebra
 from steepest.language.functions import FUNCTIONS
@@ -17,7 +17,7 @@ from steepest.language.program import Program
 Guard = tuple[int, bool]  # a condition, and the branch of it that is taken
 
 
-@lru_cache(maxsize=None)
+@cache
 def partial(function: str, argument: int) -> Program:
     """The derivative of a function of the table with respect to one of its arguments."""
     return parse_expression(FUNCTIONS[function].partials[argument])

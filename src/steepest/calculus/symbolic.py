@@ -123,6 +123,8 @@ def _values(program: Program, leaves: Leaves) -> list[Any]:
         elif node.op in leaves:
             values.append(leaves[node.op][node.value])
             free = bool(values[-1].is_Symbol)
+        elif node.op == "**" and isinstance(args[0], sympy.Piecewise):
+            values.append(sympy.Pow(*args, evaluate=False))
         elif node.op in _ARITHMETIC:
             values.append(_ARITHMETIC[node.op](*args))
         else:
@@ -138,9 +140,10 @@ def _function(node: Node, args: list[Any], free: bool) -> Any:
         condition, a, b = args
         if condition in (sympy.true, sympy.false):
             return a if condition == sympy.true else b
-        return sympy.Piecewise((a, condition), (b, True), evaluate=False)
+        return _piecewise(a, condition, b)
     if node.op == "gegenbauer":
-        return _gegenbauer(*node.value, args[0])
+        n, alpha = node.value
+        return _gegenbauer(n, alpha, args[0])
     if node.op == "sinc":
         return _sinc(node.value, args[0])
     function = getattr(sympy, _RELATIONS.get(node.op) or FUNCTIONS[node.op].sympy)
@@ -171,4 +174,13 @@ def _sinc(n: int, u: Any) -> Any:
         value = (sympy.pi ** (k - 1) * sympy.sin(z + k * sympy.pi / 2) - k * value) / u
     zero = sympy.Eq(u, 0, evaluate=False) if u.free_symbols else sympy.Eq(u, 0)
     at_zero = sympy.Integer(0) if n % 2 else sympy.Integer(-1) ** (n // 2) * sympy.pi**n / (n + 1)
-    return sympy.Piecewise((at_zero, zero), (value, True), evaluate=False)
+    return at_zero if zero == sympy.true else value if zero == sympy.false else _piecewise(at_zero, zero, value)
+
+
+def _piecewise(a: Any, condition: Any, b: Any) -> Any:
+    """A Piecewise as it stands: SymPy's own constructor would unfold pieces inside the condition, and solve it."""
+    import sympy
+    from sympy.functions.elementary.piecewise import ExprCondPair
+
+    pairs = [sympy.Tuple.__new__(ExprCondPair, *pair) for pair in ((a, condition), (b, sympy.true))]
+    return sympy.Basic.__new__(sympy.Piecewise, *pairs)

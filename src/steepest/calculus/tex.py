@@ -1,8 +1,7 @@
 r"""LaTeX of sums of products: numbers, signs, fractions and powers where a person writes them. Nothing is expanded.
 
-    form     a sum of products
-    product  an exact number, factors above and factors below the line
-    factor   a piece of LaTeX with an exponent
+A form is a sum of products; a product is an exact number with factors above and below the line; a factor is a piece of
+LaTeX with an exponent.
 """
 
 from __future__ import annotations
@@ -40,6 +39,8 @@ class Factor(NamedTuple):
 
 
 class Product(NamedTuple):
+    """`number` times the factors of `top`, over those of `bottom`."""
+
     number: Fraction
     top: tuple[Factor, ...] = ()
     bottom: tuple[Factor, ...] = ()

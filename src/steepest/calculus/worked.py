@@ -1,7 +1,7 @@
 """A derivation as assignments for people: which intermediate values get a name, and in which order lines are written.
 
-A value has a name of its own where it is used more than once and is more than a product of symbols, or where a line would be
-too long. The prediction is always named, and the residual where it repeats.
+A value has a name of its own where it is used more than once and is more than a product of symbols, or where a line
+would be too long. The prediction always has one.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def outputs_of(parts: Sequence[str], size: int) -> list[str]:
 def worked(program: Program, outputs: Sequence[str], formula: Formula, longest: float = inf) -> Worked:
     """Lines for these outputs; `longest` is about the most characters of an expression."""
     wanted = [program.outputs[name] for name in outputs]
-    lines = [Line("", i) if i is not None else Line(name, end) for name, end, i in _order(program.nodes, outputs, wanted)]
+    lines = list(_order(program.nodes, outputs, wanted))
     needed = tuple(sorted(line.node for line in lines if not line.name))
     named = _named(program, needed, wanted, _Lengths(formula, longest))
     if "yhat" in outputs:  # its line is an output's
@@ -80,7 +80,7 @@ def worked(program: Program, outputs: Sequence[str], formula: Formula, longest: 
     return Worked(program, needed, names, tuple(line for line in lines if line.name or line.node in names))
 
 
-def _order(nodes: Sequence[Node], outputs: Sequence[str], wanted: Sequence[int]) -> Iterator[tuple[str, int, int | None]]:
+def _order(nodes: Sequence[Node], outputs: Sequence[str], wanted: Sequence[int]) -> Iterator[Line]:
     """For each output: the nodes that it needs and no output before it did, in order, then itself."""
     seen: set[int] = set()
     for name, end in zip(outputs, wanted, strict=True):
@@ -91,8 +91,8 @@ def _order(nodes: Sequence[Node], outputs: Sequence[str], wanted: Sequence[int])
                 seen.add(index)
                 found.append(index)
                 stack.extend(nodes[index].args)
-        yield from ((name, end, index) for index in sorted(found))
-        yield name, end, None
+        yield from (Line("", index) for index in sorted(found))
+        yield Line(name, end)
 
 
 def _named(program: Program, needed: Sequence[int], wanted: Sequence[int], lengths: _Lengths) -> set[int]:
@@ -108,8 +108,7 @@ def _named(program: Program, needed: Sequence[int], wanted: Sequence[int], lengt
         op, args, _ = nodes[index]
         named |= lengths.too_long(index, nodes, named, LEFT if index in ends else 0)
         factors[index] = _factors(op, [1 if arg in named else factors[arg] for arg in args])
-        residual = op == "-" and args == (yhat, y)
-        if uses[index] > 1 and factors[index] > FACTORS and varying[index] and op not in COMPARISONS or residual and uses[index] > 1:
+        if uses[index] > 1 and factors[index] > FACTORS and varying[index] and op not in COMPARISONS:
             named.add(index)
     return named
 

@@ -18,6 +18,7 @@ from steepest.cli.examples import examples
 from steepest.cli.fit import fit
 from steepest.cli.output import in_shell, notes, say
 from steepest.errors import FormulaError, OptionError, SteepestError
+from steepest.language.names import printable
 
 ERROR, USAGE = 1, 2
 
@@ -64,30 +65,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Exception as error:
+        sentence, code = _explained(error)
         if "--debug" in words:
             traceback.print_exc()
-        return _explain(error)
+        else:
+            sys.stderr.write(f"steepest: error: {sentence}\n")
+        return code
 
 
-def _explain(error: Exception) -> int:
-    """At most three lines on stderr, and the exit code."""
+def _explained(error: Exception) -> tuple[str, int]:
+    """The sentence, of three lines at most, and the exit code."""
     usage = getattr(error, "format_message", None)  # typer's own errors, which are all of usage
     if usage is not None:
-        sentence, code = (
-            f"{usage()}\n'steepest --help' lists the commands and 'steepest COMMAND --help' the options.",
-            USAGE,
-        )
-    elif isinstance(error, FormulaError):
-        sentence, code = str(error), ERROR
-    elif isinstance(error, SteepestError):
-        sentence, code = in_shell(str(error)), USAGE if isinstance(error, OptionError) else ERROR
-    else:
-        sentence = (
-            f"a defect of steepest, {type(error).__name__}: {str(error)[:200]}\n--debug shows where; please report it."
-        )
-        code = ERROR
-    sys.stderr.write(f"steepest: error: {sentence}\n")
-    return code
+        return f"{usage()}\n'steepest COMMAND --help' shows what can be given.", USAGE
+    if isinstance(error, FormulaError):
+        return str(error), ERROR
+    if isinstance(error, SteepestError):
+        return in_shell(str(error)), USAGE if isinstance(error, OptionError) else ERROR
+    what = f"{type(error).__name__}: {printable(str(error), 200)}"
+    return f"a defect of steepest: {what}\n--debug shows where; please report it.", ERROR
 
 
 def _settle_process() -> None:

@@ -36,10 +36,14 @@ class _Line:
             return
         if self.display is None:
             self.display = _display()
-            self.task = self.display.add_task("descending", total=now.steps, loss="", rate="")
+            self.task = self.display.add_task("", total=now.steps, step="", loss="", rate="")
             self.display.start()
-        rate = f"{now.step / now.seconds:,.0f} steps/s"
-        self.display.update(self.task, completed=now.step, loss=f"loss {now.loss:.6g}", rate=rate)
+        said = {
+            "step": f"step {now.step:,}",
+            "loss": f"loss {now.loss:.6g}",
+            "rate": f"{now.step / now.seconds:,.0f} steps/s",
+        }
+        self.display.update(self.task, completed=now.step, **said)
 
     def close(self) -> None:
         if self.display is not None:
@@ -48,14 +52,14 @@ class _Line:
 
 def _display() -> Any:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Display
 
     return Display(
-        MofNCompleteColumn(),
-        BarColumn(bar_width=16),
-        TextColumn("{task.fields[loss]}", markup=False),
-        TextColumn("{task.fields[rate]}", markup=False),
+        TextColumn("{task.fields[step]}"),
+        BarColumn(bar_width=12),
+        TextColumn("{task.fields[loss]}"),
+        TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=Console(stderr=True),

@@ -17,7 +17,7 @@ def diagnose(objective: Objective, theta: Array) -> str:
 
     It looks at the response, the model and the loss first, then at the derivatives, then at the sum over the rows.
     """
-    theta = theta.astype(float)
+    values = theta.astype(float)
     formula = objective.derivation.formula
     if not np.isfinite(theta).all():
         k = int(np.argmin(np.isfinite(theta)))

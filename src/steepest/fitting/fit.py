@@ -26,7 +26,8 @@ ESCAPES = 5
 def fit(objective: Objective, theta: Array, recipe: Mapping[str, Any]) -> Fit:
     """The parameters at the minimum of the loss, from the start `theta`, (p,), with an outcome that was verified.
 
-    A parameter that is not in `objective.free` stays as it is, and has the standard error 0. Raises OptionError where none is free.
+    A parameter that is not in `objective.free` stays as it is, and has the standard error 0. Raises OptionError where
+    none is free.
     """
     began = time.perf_counter()
     loss = FreeLoss(objective, theta)

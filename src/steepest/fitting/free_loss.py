@@ -11,7 +11,10 @@ MOST_EXACT = 64  # parameters up to which the exact Hessian is derived
 
 
 class FreeLoss:
-    """Σwℓ and its derivatives at x, the k free parameters; the fixed ones stay as in `theta`. Counts its evaluations."""
+    """Σwℓ and its derivatives at x, the k free parameters; the fixed ones stay as in `theta`.
+
+    `start` is the free part of `theta`, `names` their names, `evaluations` the number of passes over the rows.
+    """
 
     def __init__(self, objective: Objective, theta: Array) -> None:
         self.objective = objective

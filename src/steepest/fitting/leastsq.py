@@ -28,7 +28,8 @@ def leastsq(loss: FreeLoss, start: Array) -> Found:
 def valley(loss: FreeLoss, x: Array) -> tuple[Array, Tangent, bool]:
     """Where rounds of trf end, and whether they were too few.
 
-    Each round scales the parameters anew: trf itself remembers the steepest Jacobian that it met, and crawls ever after.
+    Each round scales the parameters anew: trf itself remembers the steepest Jacobian that it met, and crawls ever
+    after.
     """
     at = tangent(*loss.tangent(x))
     for _ in range(ROUNDS):
@@ -42,8 +43,8 @@ def valley(loss: FreeLoss, x: Array) -> tuple[Array, Tangent, bool]:
 def trust_region(loss: FreeLoss, start: Array, most: int) -> tuple[Array, Tangent, bool]:
     """Where SciPy's trf ends, and whether it ran out of evaluations.
 
-    Rows and parameters are brought to size 1 first: its tests are relative to the norm of all parameters together. It takes a trial
-    with an infinite row as a rejected step and makes the next one shorter.
+    Rows and parameters are brought to size 1 first: its tests are relative to the norm of all parameters together. It
+    takes a trial with an infinite row as a rejected step and makes the next one shorter.
     """
     from scipy.optimize import least_squares
 
@@ -69,7 +70,10 @@ def trust_region(loss: FreeLoss, start: Array, most: int) -> tuple[Array, Tangen
 
 
 def polish(loss: FreeLoss, x: Array, at: Tangent, most: int = 30) -> tuple[Array, Tangent]:
-    """Newton's steps, while each brings the gradient down fourfold: the last digits, which the loss itself is too flat to show."""
+    """Newton's steps, while each brings the gradient down fourfold.
+
+    They find the last digits, for which the loss is too flat: it changes with the square of the error.
+    """
     hessian = loss.hessian(x)
     for _ in range(most):
         trial = x + newton(at, hessian)[0]

@@ -31,5 +31,5 @@ def predict(derivation: Derivation, theta: Array, data: Columns | Table) -> Arra
     for first in range(0, rows, SLICE):
         part = slice(first, first + SLICE)
         columns = [arrays[k][part] if k in used else 0.0 for k in range(len(names))]
-        out[part] = evaluate(program, theta, columns)[program.outputs["yhat"]]
+        out[part] = evaluate(program, theta.tolist(), columns)[program.outputs["yhat"]]
     return out

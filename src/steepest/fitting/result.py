@@ -21,14 +21,15 @@ from steepest.io import Target, write_text
 class Fit:
     """The result of `Problem.fit`.
 
-    `parameters` and `std_errors` are by name; `covariance` is (p, p) in the same order. For quadratic losses it is s²(JᵀJ)⁻¹, with
-    n - k degrees of freedom for k free parameters. For logistic, cross-entropy and poisson it is the inverse Hessian of the summed
-    loss, a negative log-likelihood. For other smooth losses it is the sandwich H⁻¹(Σgᵢgᵢᵀ)H⁻¹·n/(n - k), gᵢ the gradient of row i
-    (Huber 1967). It is 0 for a fixed parameter, and nan where it is not known: for mae, with no degree of freedom left, and for
-    parameters that the data do not determine.
+    `parameters` and `std_errors` are by name; `covariance` is (p, p) in the same order. For quadratic losses it is
+    s²(JᵀJ)⁻¹, with n - k degrees of freedom for k free parameters. For logistic, cross-entropy and poisson it is the
+    inverse Hessian of the summed loss, a negative log-likelihood. For other smooth losses it is the sandwich
+    H⁻¹(Σgᵢgᵢᵀ)H⁻¹·n/(n - k), gᵢ the gradient of row i (Huber 1967). It is 0 for a fixed parameter, and nan where it is
+    not known: with no degree of freedom left, for parameters that the data do not determine, and away from a minimum.
 
-    `loss` is as the problem reduces it; `rss` is Σw(yhat - y)² and `s` the residual standard error, nan for losses that are not
-    quadratic. `rows` counts those with a weight above 0. `outcome` is one of converged, stopped, steps, nonfinite; `reason` says why.
+    `loss` is as the problem reduces it; `rss` is Σw(yhat - y)² and `s` the residual standard error, both nan for losses
+    that are not quadratic. `rows` counts those with a weight above 0. `outcome` is one of converged, stopped, steps,
+    nonfinite, and `reason` says it in words. `evaluations` counts passes over the data.
     """
 
     parameters: dict[str, float]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def summary(fit: Fit) -> str:
-    """R's columns: estimate, standard error, their ratio, and the chance of so large a ratio if the parameter were 0."""
+    """R's columns: estimate, standard error, their ratio, and the chance of a larger ratio if the parameter were 0."""
     letter = "z" if math.isnan(fit.s) else "t"
     header = ["", "Estimate", "Std. Error", f"{letter} value", f"Pr(>|{letter}|)"]
     fixed = fit.recipe["fixed"]

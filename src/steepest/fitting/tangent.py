@@ -18,13 +18,13 @@ EPSILON = float(np.finfo(float).eps)
 
 
 class Tangent(NamedTuple):
-    """`rank` directions, (k, rank), of which each takes the length 1 in the space of the rows; `projected` is Qᵀr in them."""
+    """`rank` directions in which a step of 1 moves the rows by 1, and the residual's components along them."""
 
     residual: Array
     scale: Array
-    directions: Array
-    values: Array  # Σ, largest first: (k,)
-    projected: Array
+    directions: Array  # S⁻¹VΣ⁻¹, (k, rank)
+    values: Array  # Σ, largest first
+    projected: Array  # UᵀQᵀr, (rank,)
     nothing: Array  # k - rank directions, (k, k - rank), in scaled parameters, that change no row
 
     @property
@@ -44,8 +44,7 @@ class Tangent(NamedTuple):
 
     def undetermined(self) -> Array:
         """Which parameters can move without changing any row: (k,) of bool."""
-        flags: Array = (np.abs(self.nothing) > 1e-6).any(axis=1)
-        return flags
+        return np.any(np.abs(self.nothing) > 1e-6, axis=1)  # type: ignore[no-any-return]
 
 
 def tangent(residual: Array, jacobian: Array) -> Tangent:

@@ -27,8 +27,8 @@ def of_squares(at: Tangent, rows: int) -> Array:
 def of_loss(loss: FreeLoss, x: Array, inverse: Array) -> Array:
     """From H⁻¹, H the Hessian of the summed loss.
 
-    H⁻¹ itself where the loss is a negative log-likelihood. Else n/(n - k) H⁻¹(Σ w²gᵢgᵢᵀ)H⁻¹, gᵢ the gradient of row i, which holds
-    for any smooth loss (Huber 1967); nan where n <= k.
+    H⁻¹ itself where the loss is a negative log-likelihood. Else n/(n - k) H⁻¹(Σ w²gᵢgᵢᵀ)H⁻¹, gᵢ the gradient of row i,
+    which holds for any smooth loss (Huber 1967); nan where n <= k.
     """
     if loss.objective.derivation.criterion.name in LIKELIHOODS:
         return inverse

@@ -42,7 +42,8 @@ def settled(loss: FreeLoss, x: Array, gain: float) -> Verdict:
     if far.any():
         k = int(np.argmax(np.abs(x) * far))
         return Verdict("stopped", f"{loss.names[k]} ran away to {x[k]:.3g}; start it elsewhere")
-    return Verdict("stopped", f"by its slope the loss could still fall by {gain / mass:.1e} of itself, but no step lowers it")
+    left = f"{gain / mass:.1e} of itself" if mass else f"{gain:.1e}"
+    return Verdict("stopped", f"by its slope the loss could still fall by {left}, but no step lowers it")
 
 
 def walled(loss: FreeLoss, x: Array, inverse: Array) -> Verdict:
@@ -84,4 +85,5 @@ def told_apart(loss: FreeLoss, at: Tangent) -> str:
     """The sentence on a rank that is short."""
     lost = at.undetermined()
     verb = "is" if lost.sum() == 1 else "are"
-    return f"the data tell only {at.rank} of {len(lost)} parameters apart: {named(loss.names, lost)} {verb} not determined"
+    names = named(loss.names, lost)
+    return f"the data tell only {at.rank} of {len(lost)} parameters apart: {names} {verb} not determined"
