@@ -1,4 +1,4 @@
-"""Building expressions with the simplifications that differentiation needs: 0, 1, -1, constant factors; nothing deeper."""
+"""Building expressions with the simplifications that differentiation needs: 0, 1, signs, constants; nothing deeper."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ class Algebra(Builder):
                 return self.over(factor, self.nodes[reciprocal].args[1])
         inner = self.nodes[b]
         if left is not None and inner.op == "*" and (other := self.value(inner.args[0])) is not None:
-            if (folded := self._fold(left * other)) is not None:
-                return self.times(folded, inner.args[1])
+            folded = self._fold(left * other)
+            return self.add("*", a, b) if folded is None else self.times(folded, inner.args[1])
         return self.add("*", a, b)
 
     def over(self, a: int, b: int) -> int:

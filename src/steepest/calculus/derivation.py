@@ -13,7 +13,7 @@ from steepest.language.formula import Formula
 from steepest.language.losses import Loss
 from steepest.language.losses import program as loss_program
 from steepest.language.names import printable
-from steepest.language.program import Program
+from steepest.language.program import COMPARISONS, Program
 
 
 class Derivation:
@@ -57,16 +57,20 @@ class Derivation:
         try:
             outputs = programs[kind]()
         except TooLarge:
-            raise FormulaError(
-                f"the {kind} of this formula needs more than {Algebra.limit:,} operations, which is the limit; "
-                "use fewer parameters or a shorter formula",
-                self.formula.text,
-                0,
-            ) from None
+            raise self.refusal(kind) from None
         return Program(tuple(self._algebra.nodes), outputs).pruned()
 
+    def refusal(self, kind: str) -> FormulaError:
+        """The error that says that a program is too large."""
+        return FormulaError(
+            f"the {kind} of this formula needs more than {Algebra.limit:,} operations, which is the limit; "
+            "use fewer parameters or a shorter formula",
+            self.formula.text,
+            0,
+        )
+
     def latex(self, what: str = "all") -> str:
-        r"""LaTeX of the "model", the "loss" over the rows, its "gradient", its "hessian", or "all" of these but the model.
+        r"""LaTeX of the "model", the "loss" over the rows, its "gradient" or "hessian"; "all": the last three.
 
         Raises OptionError for another word, FormulaError where the Hessian is refused.
 
@@ -124,10 +128,15 @@ class Derivation:
 
     @cached_property
     def is_linear(self) -> bool:
-        """Is the model linear in its parameters? Its Jacobian then has no parameter left."""
+        """Is the model linear in its parameters? Then no parameter is left in its Jacobian, and none moves a step or a jump."""
         jacobian = self.program("jacobian")
         free = jacobian.depends_on("parameter")
-        return not any(free[jacobian.outputs[f"jacobian_{k}"]] for k in range(self.size))
+        if any(free[jacobian.outputs[f"jacobian_{k}"]] for k in range(self.size)):
+            return False
+        value = self.program("value")
+        model = value.pruned({"yhat": value.outputs["yhat"]})
+        moved = model.depends_on("parameter")
+        return not any(moved[i] for i, node in enumerate(model.nodes) if node.op == "sign" or node.op in COMPARISONS)
 
     @cached_property
     def _gradient(self) -> list[int]:
@@ -139,11 +148,13 @@ class Derivation:
 
     @cached_property
     def _hessian(self) -> dict[str, int]:
+        self._check_pairs()
         rows = [gradient(self._algebra, g, self._theta[: i + 1]) for i, g in enumerate(self._gradient)]
         return {f"hessian_{i}_{j}": node for i, row in enumerate(rows) for j, node in enumerate(row)}
 
     @cached_property
     def _normal(self) -> dict[str, int]:
+        self._check_pairs()
         a = self._algebra
         (slope,) = gradient(a, self._loss, [self._yhat])
         (bend,) = gradient(a, slope, [self._yhat])
@@ -151,6 +162,10 @@ class Derivation:
         return {
             f"normal_{i}_{j}": a.times(scaled[i], self._jacobian[j]) for i in range(self.size) for j in range(i + 1)
         }
+
+    def _check_pairs(self) -> None:
+        if self.size * (self.size + 1) // 2 > Algebra.limit:
+            raise TooLarge
 
     def _value_outputs(self) -> dict[str, int]:
         return {"y": self._y, "yhat": self._yhat, "loss": self._loss}

@@ -1,7 +1,7 @@
 """The plan of a kernel: what is computed once, what is computed for every row, and which sums are taken.
 
-Every library prints the same plan, so engines differ in their arithmetic and in nothing else. Factors that no column enters are
-moved out of the sums: the sum of f(theta)·g(theta, row) is f times the sum of g.
+Every library prints the same plan, so engines differ in their arithmetic and in nothing else. Factors that no column
+enters are moved out of the sums: the sum of f(theta)·g(theta, row) is f times the sum of g.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 
-from steepest.calculus.algebra import Algebra
+from steepest.calculus.algebra import Algebra, TooLarge
 from steepest.calculus.derivation import Derivation
 from steepest.calculus.lower import lower
 from steepest.language.program import Node, Program
@@ -46,8 +46,9 @@ CHEAP = frozenset({"+", "-", "*", "/", "neg", "where", "column", "<", "<=", ">",
 
 def sums_kernel(derivation: Derivation, kind: str, functions: Container[str]) -> Kernel:
     """The plan for the sums over rows of every output of one of the derivation's programs."""
-    program = lower(derivation.program(kind), functions)
+    program = _lowered(derivation, kind, functions)
     a = Algebra(program.nodes)
+    a.limit *= 2  # what is split was within the limit before
     split = _Split(a)
     parts = {name: split(node) for name, node in program.outputs.items()}
     outputs = {f"{name} outer": outer for name, (outer, _) in parts.items()}
@@ -59,8 +60,15 @@ def sums_kernel(derivation: Derivation, kind: str, functions: Container[str]) ->
 
 def rows_kernel(derivation: Derivation, kind: str, functions: Container[str]) -> Kernel:
     """The plan for the outputs themselves, row by row: each `inner` is an output and `outer` is not used."""
-    program = lower(derivation.program(kind), functions)
+    program = _lowered(derivation, kind, functions)
     return _kernel(program, tuple(Sum(n, i, i) for n, i in program.outputs.items()), derivation)
+
+
+def _lowered(derivation: Derivation, kind: str, functions: Container[str]) -> Program:
+    try:
+        return lower(derivation.program(kind), functions)
+    except TooLarge:
+        raise derivation.refusal(kind) from None
 
 
 def _kernel(program: Program, sums: tuple[Sum, ...], derivation: Derivation) -> Kernel:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from steepest.calculus.algebra import Algebra
+from steepest.calculus.algebra import Algebra, TooLarge
 from steepest.calculus.worked import Worked, combined, outputs_of, worked
 from steepest.language.names import printable
 from steepest.language.program import Program
@@ -39,7 +39,11 @@ def text(derivation: Derivation) -> str:
     """
     formula, loss = derivation.formula, derivation.criterion
     parts = ("loss", "gradient")
-    plan = worked(spelled(combined(derivation, parts)), outputs_of(parts, derivation.size), formula, LONGEST)
+    try:
+        program = spelled(combined(derivation, parts))
+    except TooLarge:
+        raise derivation.refusal("text") from None
+    plan = worked(program, outputs_of(parts, derivation.size), formula, LONGEST)
     reduction = "mean" if loss.mean else "sum"
     lines = []
     for name, node in plan.lines:

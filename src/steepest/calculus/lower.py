@@ -1,7 +1,7 @@
 """From the program as written to the one that kernels run: the same value, fewer and cheaper operations.
 
-Functions that a library does not have become their definitions; integer powers become shared products; polynomials of low order
-become a monic recurrence, whose leading factor then leaves the sum over rows.
+Functions that a library does not have become their definitions; integer powers become shared products; polynomials of
+low order become a monic recurrence, whose leading factor then leaves the sum over rows.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _gamma(k: int, alpha: Fraction) -> Fraction:
 
 
 def _sinc(a: Algebra, u: int, n: int) -> int:
-    """The n-th derivative of sin(pi u)/(pi u): a Taylor series near 0, elsewhere u s_n + n s_{n-1} = (sin pi u)^(n)/pi."""
+    """The n-th derivative of sin(pi u)/(pi u): near 0 its series, elsewhere u s_n + n s_{n-1} = (sin pi u)^(n)/pi."""
     if n == 0:
         z = a.times(a.add("pi"), u)
         return a.where(a.add("==", u, a.number(0)), a.number(1), a.over(a.add("sin", z), z))

@@ -1,8 +1,8 @@
 """Reverse-mode differentiation of a program, node by node.
 
-The adjoint of a node is the derivative of the output with respect to it. Where an adjoint enters a branch of `where` it carries
-the condition along as a guard, and the guard is applied where paths meet: a product 0·inf of the branch that is not taken never
-leaves it.
+The adjoint of a node is the derivative of the output with respect to it. Where an adjoint enters a branch of `where` it
+carries the condition along as a guard, and the guard is applied where paths meet: a product 0·inf of the branch that is
+not taken never leaves it.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def over_rows(derivation: Derivation, columns: Sequence[Iterable[float]], weight
 
 
 def symbols(derivation: Derivation) -> dict[str, list[Any]]:
-    """Symbols named as the parameters and columns. SymPy prints names as they are, so a name must be one of the language."""
+    """Symbols named as the parameters and columns; SymPy prints names as they are, so no other name is allowed."""
     import sympy
 
     formula = derivation.formula

@@ -118,7 +118,7 @@ def _factors(op: str, args: Sequence[float]) -> float:
         return inf
     if op in ("*", "/", "neg", "**", *LEAVES):
         return max(1, sum(args))
-    return 1 if max(args) == 1 else inf  # a function of a symbol
+    return 1.5 if max(args) == 1 else inf  # a function of a symbol counts as a symbol, a function of that does not
 
 
 class _Lengths:

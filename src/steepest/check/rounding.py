@@ -259,14 +259,15 @@ def gegenbauer_error(n: int, alpha: Any, u: Any) -> Any:
     def behind(k: int) -> Any:
         return -(k + 2 * a - 2) / k if a else -float(k > 1)
 
+    # Roundings of the two terms of a step: their products, the difference and, except for Chebyshev's, the division.
+    near, far = (4, 3) if a else (2, 1)
     values = [np.ones_like(u), ahead(1) + 0 * u]
     for k in range(2, n + 1):
         values.append(ahead(k) * values[-1] + behind(k) * values[-2])
     total, slope, later = 0 * u, np.ones_like(u), np.zeros_like(u)
     for k in range(n, 0, -1):
         before = values[k - 2] if k > 1 else np.zeros_like(u)
-        own = 4 * abs(ahead(k) * values[k - 1]) + 3 * abs(behind(k) * before)  # products, difference and division
-        total = total + abs(slope) * own
+        total = total + abs(slope) * (near * abs(ahead(k) * values[k - 1]) + far * abs(behind(k) * before))
         slope, later = ahead(k) * slope + behind(k + 1) * later, slope
     return total + TINY
 

@@ -8,7 +8,7 @@ import typer
 
 from steepest.cli import options
 from steepest.cli.options import number, option, real
-from steepest.cli.output import report, say_json
+from steepest.cli.output import report, say_json, write
 from steepest.cli.progress import progress
 from steepest.descent.trace import Trace
 from steepest.errors import OptionError
@@ -94,11 +94,9 @@ def descend(
             until_change=real(until_change, "--until-change"),
             seconds=real(seconds, "--seconds"),
         )  # fmt: skip
-    if trace:
-        result.save(trace)
-    if plot:
-        result.plot(plot)
-    _print(result, [trace, plot], as_json, quiet)
+    _print(result, as_json, quiet)
+    write(trace, result.save, as_json or quiet)
+    write(plot, result.plot, as_json or quiet)
     raise typer.Exit(INTERRUPTED if result.reason == "interrupted" else EXIT_CODES[result.outcome])
 
 
@@ -115,7 +113,7 @@ def _rate(text: str, exact: bool) -> Any:
     return value if exact else float(value)
 
 
-def _print(result: Trace, written: list[str], as_json: bool, quiet: bool) -> None:
+def _print(result: Trace, as_json: bool, quiet: bool) -> None:
     if as_json:
         values = {"parameters": result.final, "std_errors": None, "loss": result.loss[-1]}
         say_json(values | {"outcome": result.outcome, "sentence": result.sentence, "recipe": result.recipe})
@@ -126,4 +124,4 @@ def _print(result: Trace, written: list[str], as_json: bool, quiet: bool) -> Non
         )
         speed = f"{result.seconds:.3g} s" + (f", {steps / result.seconds:,.0f} steps/s" if steps else "")
         lines = [result.sentence, f"·{rate}", f"·engine {recipe['engine']}: {recipe['engine_why']}", f"·{speed}"]
-        report(recipe, trace_rows(result), lines, written)
+        report(recipe, trace_rows(result), lines)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from steepest.cli import options
-from steepest.cli.output import report, say_json
+from steepest.cli.output import report, say_json, write
 from steepest.show.picture import SUFFIXES
 from steepest.show.tables import fit_rows
 
@@ -42,12 +42,10 @@ def fit(
     options.check_target(save, "--save", (".json",))
     problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing)
     result = problem.fit()
-    if save:
-        result.save(save)
-    if plot:
-        result.plot(plot)
     if as_json:
         say_json({key: getattr(result, key) for key in KEYS})
     elif not quiet:
-        report(result.recipe, fit_rows(result), [f"loss {result.loss:.10g}", result.sentence], [save, plot])
+        report(result.recipe, fit_rows(result), [f"loss {result.loss:.10g}", result.sentence])
+    write(save, result.save, as_json or quiet)
+    write(plot, result.plot, as_json or quiet)
     raise typer.Exit(EXIT_CODES[result.outcome])

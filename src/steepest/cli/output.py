@@ -9,7 +9,7 @@ import re
 import sys
 import textwrap
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -29,16 +29,22 @@ def note(sentence: str) -> None:
     sys.stderr.write(f"steepest: note: {in_shell(' '.join(sentence.split()))}\n")
 
 
-def report(recipe: Mapping[str, Any], rows: Rows, lines: list[str], written: list[str]) -> None:
-    """A result for people: header, table, sentences, and the files written. `lines` beginning with '·' are quiet."""
+def report(recipe: Mapping[str, Any], rows: Rows, lines: list[str]) -> None:
+    """A result for people: header, table, sentences. `lines` beginning with '·' are quiet."""
     rows_of_data = f"{recipe['rows']:,} row{'' if recipe['rows'] == 1 else 's'}"
     say(wrapped(recipe["formula"]))
     say(quiet(wrapped(f"{recipe['data']}, {rows_of_data}, loss {recipe['loss']}")))
     say(f"\n{text_table(rows)}\n")
     for line in lines:
         say(quiet(wrapped(line[1:])) if line.startswith("·") else wrapped(line))
-    if any(written):
-        say(quiet(f"wrote {', '.join(printable(path, 200) for path in written if path)}"))
+
+
+def write(path: str, save: Callable[[str], Any], silent: bool) -> None:
+    """Writes a file and says so; no path is no file. The result is printed before, so that a full disk cannot take it."""
+    if path:
+        save(path)
+        if not silent:
+            say(quiet(f"wrote {printable(path, 200)}"))
 
 
 def say_json(result: Mapping[str, Any]) -> None:

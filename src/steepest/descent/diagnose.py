@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,51 +12,58 @@ from steepest.language.evaluate import evaluate
 from steepest.language.program import LEAVES, Program
 from steepest.language.text import to_text
 
+SLICE = 32_768  # rows at a time: every node of a program holds as many numbers
+WIDTH = 100
+
 
 def diagnose(objective: Objective, theta: Array) -> str:
     """One sentence that names the expression whose value is not finite while all that it is made of is.
 
     It looks at the response, the model and the loss first, then at the derivatives, then at the sum over the rows.
     """
-    values = theta.astype(float)
     formula = objective.derivation.formula
-    if not np.isfinite(theta).all():
-        k = int(np.argmin(np.isfinite(theta)))
-        return f"the parameter {formula.parameters[k]} is {theta[k]:g}"
+    values = [float(value) for value in theta]
+    for name, value in zip(formula.parameters, values, strict=True):
+        if not np.isfinite(value):
+            return f"the parameter {name} is {value:g}"
     for kind in ("value", "gradient", "jacobian"):
         program = objective.derivation.program(kind)
-        found = first_bad_row(program, theta, objective.columns.arrays)
-        if found is not None:
-            row, output = found
-            columns = [column[row] for column in objective.columns.arrays]
-            return sentence(
-                program, output, evaluate(program, theta, columns), row, (formula.parameters, formula.columns)
-            )
+        row = first_bad_row(program, values, objective.columns.arrays)
+        if row is not None:
+            nodes = evaluate(program, values, [column[row] for column in objective.columns.arrays])
+            return sentence(program, nodes, row, (formula.parameters, formula.columns))
     return "the loss is finite in every row, but its sum over the rows is not"
 
 
-def first_bad_row(program: Program, theta: Array, columns: Any) -> tuple[int, int] | None:
-    """The first row in which an output is not finite, and the first such output's node."""
-    values = evaluate(program, theta, columns)
+def first_bad_row(program: Program, theta: list[float], columns: Sequence[Array]) -> int | None:
+    """The first row in which an output is not finite."""
     rows = len(columns[0])
-    bad = {node: ~np.isfinite(np.broadcast_to(values[node], (rows,))) for node in program.outputs.values()}
-    flags = np.logical_or.reduce(list(bad.values()))
-    if not flags.any():
-        return None
-    row = int(np.argmax(flags))
-    return row, next(node for node in program.outputs.values() if bad[node][row])
+    for first in range(0, rows, SLICE):
+        part = [column[first : first + SLICE] for column in columns]
+        values = evaluate(program, theta, part)
+        fine = np.ones(len(part[0]), dtype=bool)
+        for node in program.outputs.values():
+            fine &= np.isfinite(values[node])
+        if not fine.all():
+            return first + int(np.argmin(fine))
+    return None
 
 
-def sentence(program: Program, node: int, values: list[Any], row: int, names: tuple[Any, Any]) -> str:
-    node = culprit(program, node, values)
+def sentence(program: Program, values: list[Any], row: int, names: tuple[Any, Any]) -> str:
+    output = next(node for node in program.outputs.values() if not np.isfinite(values[node]))
+    node = culprit(program, output, values)
     said = {}
     for arg in program.nodes[node].args:
         if program.nodes[arg].op not in ("number", "pi"):
-            said[to_text(program, arg, *names)] = f"{float(values[arg]):.6g}"
+            said[shown(program, arg, names)] = f"{float(values[arg]):.6g}"
     where = " and ".join(f"{text} = {value}" for text, value in said.items())
-    return f"{to_text(program, node, *names)} is {float(values[node]):g} at row index {row}" + (
-        f", where {where}" if where else ""
-    )
+    whole = f"{shown(program, node, names)} is {float(values[node]):g} at row index {row}"
+    return f"{whole}, where {where}" if where else whole
+
+
+def shown(program: Program, node: int, names: tuple[Any, Any]) -> str:
+    text = to_text(program, node, *names)
+    return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
 
 
 def culprit(program: Program, node: int, values: list[Any]) -> int:

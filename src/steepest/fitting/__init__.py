@@ -7,11 +7,11 @@ Quadratic losses: a model linear in its parameters is solved by QR; any other by
 Jacobian, then Newton's steps from a QR of the column-scaled Jacobian. Other losses: L-BFGS, then Newton's steps.
 
 `fit.fit(objective, theta, recipe)` is the one door, `predict.predict(derivation, theta, data)` the other. Everything
-between works on `FreeLoss`: sums over the rows, as functions of the parameters that are not fixed. Paths: `linear`,
-`leastsq`, `general`; what they stand on: `tangent` (QR at a point), `bowl` (the Hessian at a point); `verify` judges,
+between works on `FreeLoss`: sums over the rows, as functions of the parameters that are not fixed. `linear`, `leastsq`
+and `general` are the paths; `tangent` (QR at a point) and `bowl` (the Hessian at a point) carry them; `verify` judges,
 `uncertainty` gives the covariance, `result` and `summary` hold and print what was found.
 
 Outcomes: "converged" only where it was verified that the gradient is as small as rounding allows, that no direction
-bends down, and that the loss rises on both sides of every parameter, the others following; else "stopped", "steps" or "nonfinite", and the
-reason says why. A fit that fails raises nothing.
+bends down, and that the loss rises on both sides of every parameter, the others following; else "stopped", "steps" or
+"nonfinite", and the reason says why. A fit that fails raises nothing.
 """

@@ -58,7 +58,7 @@ def bowl(loss: FreeLoss, x: Array) -> Bowl | None:
 
 
 def downhill(loss: FreeLoss, x: Array, shape: Bowl) -> Array | None:
-    """A point beside a saddle, to one side along the axis that bends down, that should lie lower by a tenth of the loss."""
+    """A point beside a saddle, along the axis that bends down, that should lie lower by a tenth of the loss."""
     step = np.sqrt(0.2 * loss.mass(x) / -shape.values[0]) * shape.axes[:, 0]
     sides = [x + step, x - step]
     losses = np.array([loss.loss(side) for side in sides])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from steepest.descent.objective import Array
@@ -53,7 +55,7 @@ def lbfgs(loss: FreeLoss, start: Array) -> Array:
             best = x, height, gradient
         return height / size, gradient / scale / size
 
-    options = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-15, "gtol": 0.0, "maxcor": 20, "maxls": 40}
+    options: Any = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-15, "gtol": 0.0, "maxcor": 20, "maxls": 40}
     minimize(value, start * scale, jac=True, method="L-BFGS-B", options=options)
     return best[0]
 

@@ -13,7 +13,7 @@ from steepest.fitting.verify import Found, Verdict, named, settled, told_apart, 
 
 METHOD = "trf + gauss-newton"
 TIGHT = 1e-15
-ROUNDS = 20
+ROUNDS = 10
 
 
 def leastsq(loss: FreeLoss, start: Array) -> Found:

@@ -13,7 +13,6 @@ import numpy as np
 from steepest.data.read import read_table
 from steepest.descent.objective import Array, Objective
 from steepest.fitting.predict import predict
-from steepest.fitting.summary import summary
 from steepest.io import Target, write_text
 
 
@@ -69,6 +68,8 @@ class Fit:
 
     def summary(self) -> str:
         """A table of the parameters, as R's `summary` of a fit has it, and the sentence."""
+        from steepest.fitting.summary import summary
+
         return summary(self)
 
     def to_dict(self) -> dict[str, Any]:

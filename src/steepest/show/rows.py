@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-MOST_POINTS = 3_000
+MOST_POINTS = 5_000
 GRID = 1_000
 
 # Losses whose yhat is no prediction of y but a transform of it: what brings it back.
@@ -31,7 +31,7 @@ def plot_data(objective: Objective, theta: Any, ax: Axes) -> Axes:
     """The data and the model at theta.
 
     With one predictor: the response and the curve against it. With none: against the row. With several: the observed
-    response against the predicted one. Beyond 3,000 rows a fixed random sample is drawn, and the legend says so.
+    response against the predicted one. Beyond 5,000 rows a fixed random sample is drawn, and the legend says so.
     """
     seen = _look_at(objective, theta)
     said = f"data, {seen.sampled}" if seen.sampled else "data"
@@ -69,7 +69,7 @@ class _Seen(NamedTuple):
     yhat: Array
     label: str  # of x
     curve: tuple[Array, Array] | None
-    sampled: str  # "3,000 of 4,000,000 rows", or ""
+    sampled: str  # "5,000 of 4,000,000 rows", or ""
 
 
 def _look_at(objective: Objective, theta: Any) -> _Seen:

@@ -31,11 +31,8 @@ def plot_loss(trace: Trace, ax: Axes) -> Axes:
     least = float(finite.min(initial=np.inf))
     if least > 0 and finite.max() >= DECADE * least:
         _log_scale(ax, finite)
-    elif (
-        least == 0 and finite.max() > 0
-    ):  # an exact end: everything above the smallest loss that is not 0 is logarithmic
-        ax.set_yscale("symlog", linthresh=float(finite[finite > 0].min()))
-        ax.set_ylim(bottom=0)
+    elif least == 0 and finite.max() > 0:
+        _log_scale_with_zero(ax, finite)
     ax.set_ylabel(f"loss ({printable(trace.recipe['loss'], 30)})", parse_math=False)
     return _against_step(trace, ax)
 
@@ -76,13 +73,22 @@ def _log_scale(ax: Axes, values: Array) -> None:
         ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
+def _log_scale_with_zero(ax: Axes, values: Array) -> None:
+    """An exact end: the scale is logarithmic down to the smallest loss that is not 0."""
+    above = values[values > 0]
+    decades = float(np.log10(above.max()) - np.log10(above.min()))
+    ax.set_yscale("symlog", linthresh=float(above.min()), linscale=max(1.0, decades / 10))
+    ax.locator_params(axis="y", numticks=6)
+    ax.set_ylim(bottom=0)
+
+
 def _against_step(trace: Trace, ax: Axes) -> Axes:
     from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
 
     first, last = int(trace.step[0]), int(trace.step[-1])
     early = _early(trace)
     if early:
-        ax.set_xscale("symlog", linthresh=1, linscale=0.4)
+        ax.set_xscale("symlog", linthresh=int(trace.step[1]), linscale=0.4)
         ax.xaxis.set_minor_locator(NullLocator())
     else:
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -103,13 +109,14 @@ def _early(trace: Trace) -> bool:
 
 def _own_scales(theta: Array) -> bool:
     """Would some parameter be a flat line on a common scale, only because another is much larger?"""
-    size = np.max(np.abs(theta), axis=0)[_moves(theta)]
-    return len(size) > 1 and bool(size.max() > ONE_SCALE * size.min())
+    size, moves = np.max(np.abs(theta), axis=0), _moves(theta)
+    return bool(moves.any() and size.max() > ONE_SCALE * size[moves].min())
 
 
 def _moves(theta: Array) -> Array:
-    """Parameters that change by more than the rounding of the largest."""
-    flags: Array = np.ptp(theta, axis=0) > ROUNDING * np.max(np.abs(theta))
+    """Parameters that change by more than what rounding leaves of the largest change."""
+    changes = np.ptp(theta, axis=0)
+    flags: Array = changes > ROUNDING * changes.max()
     return flags
 
 
