@@ -33,10 +33,7 @@ class Pair:
         return engine.sums(kind, theta, self.columns, self.weights, self.total)
 
     def sums(self, kind: str, theta: Array) -> Agreement:
-        bounds = [
-            sums_bound(self.derivation, kind, theta, self.columns, self.weights, engine)
-            for engine in ("numpy", "compiled")
-        ]
+        bounds = [sums_bound(self.derivation, kind, theta, self.columns, self.weights, engine) for engine in ("numpy", "compiled")]
         left, right = (self.sums_of(engine, kind, theta) for engine in (self.numpy, self.compiled))
         with np.errstate(all="ignore"):
             allowed = EPS * (bounds[0].kappa + bounds[1].kappa)

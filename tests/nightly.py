@@ -17,9 +17,7 @@ def main(examples: int) -> None:
     counts: Counter[str] = Counter()
     ratios = []
 
-    @settings(
-        max_examples=examples, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-    )
+    @settings(max_examples=examples, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(problems())
     def each(drawn: Drawn) -> None:
         found = agree_on_generated(drawn)

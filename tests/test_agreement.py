@@ -178,9 +178,7 @@ def dropped_terms(kernel: Kernel) -> Iterator[tuple[str, Kernel]]:
             place = {i: node.args[0]}
             nodes = tuple(n._replace(args=tuple(place.get(a, a) for a in n.args)) for n in kernel.nodes)
             sums = tuple(
-                replace(
-                    s, outer=place.get(s.outer, s.outer), inner=None if s.inner is None else place.get(s.inner, s.inner)
-                )
+                replace(s, outer=place.get(s.outer, s.outer), inner=None if s.inner is None else place.get(s.inner, s.inner))
                 for s in kernel.sums
             )
             yield f"the second term of node {i} dropped", replace(kernel, nodes=nodes, sums=sums)

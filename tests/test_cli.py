@@ -350,9 +350,7 @@ def test_the_words_of_the_library_become_those_of_a_shell(message: str, words: s
 
 
 def test_the_module_is_the_command_and_any_locale_will_do() -> None:
-    with child(
-        "descend", "y ~ α*x", "@triples", "--start", "α=0", env={**os.environ, "PYTHONIOENCODING": "ascii"}
-    ) as run:
+    with child("descend", "y ~ α*x", "@triples", "--start", "α=0", env={**os.environ, "PYTHONIOENCODING": "ascii"}) as run:
         out, err = run.communicate()
     assert (run.returncode, err) == (0, b"")
     assert b"y ~ ?*x" in out

@@ -52,9 +52,7 @@ SOURCES: dict[str, Callable[[Path], Any]] = {
     "polars frame": lambda _: pl.DataFrame({"x": X, "y": Y}),
     "pyarrow frame": lambda _: pa.table({"x": X, "y": Y}),
     "csv": lambda d: written(d / "a.csv", "x,y\n0.1,3\n-2.0,4\n1e-300,9007199254740992\n"),
-    "csv text path": lambda d: str(
-        written(d / "a.CSV", 'y,"x",z\r\n3,+.1,a\r\n\r\n4,"-2.",b\r\n9007199254740992,1E-300,c')
-    ),
+    "csv text path": lambda d: str(written(d / "a.CSV", 'y,"x",z\r\n3,+.1,a\r\n\r\n4,"-2.",b\r\n9007199254740992,1E-300,c')),
     "csv with BOM": lambda d: written(d / "a.csv", b"\xef\xbb\xbfx,y\n0.1,3\n -2 ,4\n1e-300,9007199254740992"),
     "tsv": lambda d: written(d / "a.tsv", "x\ty\r0.1\t3\r-2\t4\r1e-300\t9007199254740992\r"),
     "parquet": lambda d: parquet(d / "a.parquet"),
@@ -338,9 +336,7 @@ def test_rounded_integers_are_said(values: Any, count: int) -> None:
     ],
 )
 @pytest.mark.parametrize("large", [False, True], ids=["csv", "pyarrow"])
-def test_rounded_literals_are_said(
-    cell: str, said: str, large: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rounded_literals_are_said(cell: str, said: str, large: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_file, "LARGE", 0 if large else 10**9)
     columns = read_table(written(tmp_path / "a.csv", f"x\n{cell}\n")).columns(["x"])
     assert columns.arrays[0].tolist() == [float(cell)]

@@ -96,9 +96,7 @@ def test_functions_against_exact_ones(engine: str, name: str) -> None:
     x = np.concatenate([s * np.geomspace(1e-300, 1e300, 150) for s in (1, -1)] + [np.linspace(-30, 30, 301)])
     computed = response(engine, f"{name}(x)", x=x)
     with mp.workprec(2200):  # 1 + exp(-u) has to see the smallest u
-        exact = [
-            mp.sign(u) * EXACT[name](abs(u)) if name == "cbrt" else EXACT[name](u) for u in map(mp.mpf, x.tolist())
-        ]
+        exact = [mp.sign(u) * EXACT[name](abs(u)) if name == "cbrt" else EXACT[name](u) for u in map(mp.mpf, x.tolist())]
         error = np.array([float(abs(mp.mpf(c) - e)) for c, e in zip(computed.tolist(), exact, strict=True)])
         reference = np.array([float(e) for e in exact])
     if name in COMPOSED:

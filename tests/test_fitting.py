@@ -126,9 +126,7 @@ def test_a_decay_against_scipy(weighted: bool) -> None:
     found = fit("y ~ a*exp(-b*x) + c", DECAY, weights="w" if weighted else None)
     sigma = 1 / np.sqrt(DECAY["w"]) if weighted else None
     options = {"xtol": 1e-14, "ftol": 1e-14, "gtol": 1e-14}
-    right, covariance = curve_fit(
-        lambda x, a, b, c: a * np.exp(-b * x) + c, X, DECAY["y"], [1, 1, 1], sigma=sigma, **options
-    )
+    right, covariance = curve_fit(lambda x, a, b, c: a * np.exp(-b * x) + c, X, DECAY["y"], [1, 1, 1], sigma=sigma, **options)
     np.testing.assert_allclose(found.theta, right, rtol=1e-6)
     np.testing.assert_allclose(found.covariance, covariance, rtol=1e-5)
     design = np.linalg.norm(found.objective.at(found.theta).gradient)

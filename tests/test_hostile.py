@@ -317,9 +317,7 @@ def grown(chance: random.Random) -> str:
     """A legal formula, most of the time."""
     text = chance.choice(["a", "x", "2", "b*x"])
     for _ in range(chance.randint(1, 12)):
-        shape = chance.choice(
-            ["{0} + a", "({0})**2", "exp({0})", "{0}*x", "-{0}", "where({0} < x, {0}, b)", "P3({0})", "1/({0})"]
-        )
+        shape = chance.choice(["{0} + a", "({0})**2", "exp({0})", "{0}*x", "-{0}", "where({0} < x, {0}, b)", "P3({0})", "1/({0})"])
         text = shape.format(text)
     return f"y ~ c*{text}"
 

@@ -313,8 +313,7 @@ def programs(draw: st.DrawFn) -> Program:
     builder = Builder()
     places = [builder.add("name", value=name) for name in "abx"] + [builder.add("pi")]
     places += [
-        builder.number(Fraction(n, d))
-        for n, d in draw(st.lists(st.tuples(st.integers(-99, 99), st.integers(1, 8)), max_size=4))
+        builder.number(Fraction(n, d)) for n, d in draw(st.lists(st.tuples(st.integers(-99, 99), st.integers(1, 8)), max_size=4))
     ]
     one = [row.name for row in FUNCTIONS.values() if len(row.arguments) == 1 and row.name != "sinc"]
     for _ in range(draw(st.integers(1, 15))):
@@ -514,9 +513,7 @@ def test_gegenbauer(n: int, alpha: Fraction) -> None:
     points = np.array([-1.0, -0.83, -0.2, 0.0, 0.45, 1.0, 1.3])
     exact = [mp.chebyt(n, u) if alpha == 0 else gegenbauer_as_a_sum(n, alpha, u) for u in points]
     largest = max(1.0, *(abs(float(e)) for e in exact))
-    np.testing.assert_allclose(
-        gegenbauer(n, alpha, points), [float(e) for e in exact], atol=4 * (n + 1) * EPS * largest
-    )
+    np.testing.assert_allclose(gegenbauer(n, alpha, points), [float(e) for e in exact], atol=4 * (n + 1) * EPS * largest)
 
 
 @pytest.mark.parametrize(("text", "function"), [("P5(u)", mp.legendre), ("T5(u)", mp.chebyt)])
@@ -529,9 +526,7 @@ def test_derivatives_of_sinc(n: int) -> None:
     points = np.array([-4.2, -1.0, -1e-3, 0.0, 1e-300, 0.1, 0.5, n / np.pi, 1.0, 2.7, 10.25])
     with mp.workdps(30):
         exact = [
-            float(
-                mp.quad(lambda t, u=u: (mp.pi * t) ** n * mp.cos(mp.pi * u * t + n * mp.pi / 2), mp.linspace(0, 1, 9))
-            )
+            float(mp.quad(lambda t, u=u: (mp.pi * t) ** n * mp.cos(mp.pi * u * t + n * mp.pi / 2), mp.linspace(0, 1, 9)))
             for u in points
         ]
     np.testing.assert_allclose(sinc(n, points), exact, rtol=0, atol=8 * EPS * np.pi**n / (n + 1))
@@ -556,9 +551,7 @@ def test_a_formula_names_its_parts() -> None:
     values = evaluate(formula.program, [1.0, 2.0, 3.0, 4.0], [y, x, z])
     u = 3 + 4 * x
     np.testing.assert_allclose(values[formula.program.outputs["y"]], np.log(y), rtol=1e-15)
-    np.testing.assert_allclose(
-        values[formula.program.outputs["yhat"]], 1 + 2 * (5 * u**3 - 3 * u) / 2 + z, rtol=8 * EPS
-    )
+    np.testing.assert_allclose(values[formula.program.outputs["yhat"]], 1 + 2 * (5 * u**3 - 3 * u) / 2 + z, rtol=8 * EPS)
 
 
 def test_constants_are_no_parameters() -> None:
@@ -744,9 +737,7 @@ def test_every_loss_of_the_table_is_tested_and_says_how_rows_are_reduced() -> No
     assert all((loss.text == "(yhat - y)**2") == loss.quadratic for loss in LOSSES.values())
 
 
-@pytest.mark.parametrize(
-    ("y", "yhat", "loss"), [(0.0, 0.0, 0.0), (1.0, 1.0, 0.0), (1.0, 0.0, np.inf), (0.0, 1.0, np.inf)]
-)
+@pytest.mark.parametrize(("y", "yhat", "loss"), [(0.0, 0.0, 0.0), (1.0, 1.0, 0.0), (1.0, 0.0, np.inf), (0.0, 1.0, np.inf)])
 def test_cross_entropy_at_the_ends(y: float, yhat: float, loss: float) -> None:
     program = loss_program(LOSSES["cross-entropy"])
     assert evaluate(program, names={"y": y, "yhat": yhat})[program.outputs["loss"]] == loss

@@ -61,9 +61,7 @@ def replacing(path: Target) -> Iterator[Path]:
         _flush(temporary, os.O_RDWR)
         os.replace(temporary, target)
     except OSError as error:
-        raise DataError(
-            f"cannot write {str(path)!r}: {error.strerror or error}. The old file, if any, is kept."
-        ) from error
+        raise DataError(f"cannot write {str(path)!r}: {error.strerror or error}. The old file, if any, is kept.") from error
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)

@@ -128,8 +128,8 @@ class Problem:
 
         `lr`: a number, or "auto": 1/|λ|max of the Hessian at the start, halved whenever a step would raise the loss.
         `steps` (1,000 unless given) or `epochs`, the same for the full batch. `until_…` end it earlier: the loss is at most so much
-        (`until_gap`: above its minimum), the norm of the gradient is, or the relative change of the loss in one step is; `seconds` is
-        a limit of time. `every=k` keeps every k-th point. `callback(progress)` is called at least ten times a second; it may
+        (`until_gap`: above its minimum), the norm of the gradient is, or the relative change of the loss in one step is; `seconds`
+        is a limit of time. `every=k` keeps every k-th point. `callback(progress)` is called at least ten times a second; it may
         return True to stop. `engine`: auto, numpy, compiled, or sympy for exact rational numbers.
 
         >>> problem = Problem("y ~ w*x", "@triples")
@@ -183,7 +183,8 @@ class Problem:
         }
 
     def __repr__(self) -> str:
-        return f"Problem({self.formula.text!r}, {self.columns.source}, {self.columns.rows:,} rows, loss={self.derivation.criterion.name!r})"
+        loss = self.derivation.criterion.name
+        return f"Problem({self.formula.text!r}, {self.columns.source}, {self.columns.rows:,} rows, loss={loss!r})"
 
     @cached_property
     def _fingerprint(self) -> str:

@@ -159,9 +159,7 @@ class Derivation:
         (slope,) = gradient(a, self._loss, [self._yhat])
         (bend,) = gradient(a, slope, [self._yhat])
         scaled = [a.times(bend, node) for node in self._jacobian]
-        return {
-            f"normal_{i}_{j}": a.times(scaled[i], self._jacobian[j]) for i in range(self.size) for j in range(i + 1)
-        }
+        return {f"normal_{i}_{j}": a.times(scaled[i], self._jacobian[j]) for i in range(self.size) for j in range(i + 1)}
 
     def _check_pairs(self) -> None:
         if self.size * (self.size + 1) // 2 > Algebra.limit:

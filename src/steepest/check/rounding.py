@@ -165,9 +165,7 @@ class _Running:
         here = [self.values[a] for a in args]
         if op == "gegenbauer":
             n, alpha = value
-            return [
-                2 * float(alpha) * gegenbauer(n - 1, alpha + 1, here[0]) if alpha else n * gegenbauer(n - 1, 1, here[0])
-            ]
+            return [2 * float(alpha) * gegenbauer(n - 1, alpha + 1, here[0]) if alpha else n * gegenbauer(n - 1, 1, here[0])]
         if op == "**":
             base, exponent = here
             power = self.values[i]

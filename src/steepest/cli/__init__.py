@@ -7,7 +7,7 @@ exit code.
     fit.py, descend.py, derive.py, examples.py    a command each
     options.py    the options that commands share, and their words → values, strictly: nothing is evaluated
     output.py     header, table, sentence, JSON, notes
-    progress.py   a line on stderr while a long descent runs
+    progress.py   a line on stderr while a long descent runs;  interrupt.py: Ctrl-C at a safe moment
 
 Exit codes: 0 converged, or the steps or the time asked for are done; 1 an error, or a run that stopped before that;
 2 wrong usage; 3 diverged or nonfinite; 130 interrupted, what was done then is kept.

@@ -20,9 +20,7 @@ from steepest.language.tokens import split, tokenize
 
 Data = Annotated[
     str,
-    typer.Argument(
-        metavar="[DATA]", help="Data that name the columns; without, x and the names left of '~' are columns."
-    ),
+    typer.Argument(metavar="[DATA]", help="Data that name the columns; without, x and the names left of '~' are columns."),
 ]
 Columns = Annotated[str, option("--columns", "x,y", "The names of the columns, where there are no data.")]
 Latex = Annotated[bool, switch("--latex", "Print LaTeX.")]
@@ -52,9 +50,7 @@ def derive(
     parsed = parse_formula(formula, known, pairs(constants, "--constants"))
     said = list(parsed.warnings)
     if not (data or columns):
-        said.append(
-            f"without data, {' and '.join(known)} are columns and all other names parameters; or give --columns"
-        )
+        said.append(f"without data, {' and '.join(known)} are columns and all other names parameters; or give --columns")
     for sentence in said:
         warnings.warn(sentence, SteepestWarning, stacklevel=2)
     derivation = Derivation(parsed, parse_loss(loss))

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from steepest.cli import options
+from steepest.cli.interrupt import interrupts
 from steepest.cli.options import number, option, real
 from steepest.cli.output import report, say_json, write
 from steepest.cli.progress import progress
@@ -15,23 +16,15 @@ from steepest.errors import OptionError
 from steepest.show.picture import SUFFIXES
 from steepest.show.tables import trace_rows
 
-Rate = Annotated[
-    str, option("--lr", "auto|0.01|1/10", "The learning rate; auto (the default) is found from the curvature.")
-]
+Rate = Annotated[str, option("--lr", "auto|0.01|1/10", "The learning rate; auto (the default) is found from the curvature.")]
 Steps = Annotated[int | None, option("--steps", "N", "How many steps: 1000 unless given.")]
 Epochs = Annotated[int | None, option("--epochs", "N", "The same, counted in passes over the data.")]
-Engine = Annotated[
-    str, option("--engine", "ENGINE", "auto (the default), numpy, compiled, or sympy for exact fractions.")
-]
+Engine = Annotated[str, option("--engine", "ENGINE", "auto (the default), numpy, compiled, or sympy for exact fractions.")]
 Method = Annotated[str, option("--method", "METHOD", "gd (the default).")]
 UntilLoss = Annotated[str | None, option("--until-loss", "L", "Stop when the loss is at most L.")]
 UntilGap = Annotated[str | None, option("--until-gap", "L", "Stop when the loss is at most L above its minimum.")]
-UntilGradient = Annotated[
-    str | None, option("--until-gradient", "G", "Stop when the norm of the gradient is at most G.")
-]
-UntilChange = Annotated[
-    str | None, option("--until-change", "C", "Stop when a step changes the loss by at most C of itself.")
-]
+UntilGradient = Annotated[str | None, option("--until-gradient", "G", "Stop when the norm of the gradient is at most G.")]
+UntilChange = Annotated[str | None, option("--until-change", "C", "Stop when a step changes the loss by at most C of itself.")]
 Seconds = Annotated[str | None, option("--seconds", "S", "Stop after S seconds.")]
 Every = Annotated[int | None, option("--every", "K", "Keep every K-th point of the trace.")]
 Random = Annotated[str, option("--random", "normal|uniform", "Draw the start at random.")]
@@ -85,9 +78,9 @@ def descend(
     problem = options.make_problem(
         formula, data, loss, start, fix, weights, constants, missing, draw=_draw(random, seed), exact=exact
     )
-    with progress(quiet) as callback:
+    with interrupts() as check, progress(quiet) as show:
         result = problem.descend(
-            method, _rate(lr, exact), steps, engine=engine, epochs=epochs, every=every, callback=callback,
+            method, _rate(lr, exact), steps, engine=engine, epochs=epochs, every=every, callback=lambda now: (show(now), check()),
             until_loss=real(until_loss, "--until-loss"),
             until_gap=real(until_gap, "--until-gap"),
             until_gradient=real(until_gradient, "--until-gradient"),
@@ -119,9 +112,7 @@ def _print(result: Trace, as_json: bool, quiet: bool) -> None:
         say_json(values | {"outcome": result.outcome, "sentence": result.sentence, "recipe": result.recipe})
     elif not quiet:
         recipe, steps = result.recipe, int(result.step[-1])
-        rate = f"lr {recipe['lr']}" + (
-            f": {recipe['first_lr']:.6g}, {recipe['lr_why']}" if recipe["lr"] == "auto" else ""
-        )
+        rate = f"lr {recipe['lr']}" + (f": {recipe['first_lr']:.6g}, {recipe['lr_why']}" if recipe["lr"] == "auto" else "")
         speed = f"{result.seconds:.3g} s" + (f", {steps / result.seconds:,.0f} steps/s" if steps else "")
         lines = [result.sentence, f"·{rate}", f"·engine {recipe['engine']}: {recipe['engine_why']}", f"·{speed}"]
         report(recipe, trace_rows(result), lines)

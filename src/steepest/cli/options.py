@@ -32,9 +32,7 @@ FormulaText = Annotated[
     str,
     typer.Argument(metavar="FORMULA", help="'response ~ model'; names of columns are predictors, others parameters."),
 ]
-DataText = Annotated[
-    str, typer.Argument(metavar="DATA", help="A .csv, .tsv or .parquet file, or @name of a shipped example.")
-]
+DataText = Annotated[str, typer.Argument(metavar="DATA", help="A .csv, .tsv or .parquet file, or @name of a shipped example.")]
 
 Loss = Annotated[str, option("--loss", "LOSS", "mse (the default), half-mse, sse, mae, huber, log-cosh, logistic, "
                              "cross-entropy, poisson, or an expression in y and yhat.")]  # fmt: skip
@@ -69,9 +67,7 @@ def number(text: str, what: str) -> Fraction:
                 return value
     except (ZeroDivisionError, OverflowError):
         pass
-    raise OptionError(
-        f"{what} is '{printable(text, 40)}': give a finite decimal number or fraction, as 0.1, 1e-6 or 1/10"
-    )
+    raise OptionError(f"{what} is '{printable(text, 40)}': give a finite decimal number or fraction, as 0.1, 1e-6 or 1/10")
 
 
 def real(text: str | None, what: str) -> float | None:

@@ -40,7 +40,7 @@ def report(recipe: Mapping[str, Any], rows: Rows, lines: list[str]) -> None:
 
 
 def write(path: str, save: Callable[[str], Any], silent: bool) -> None:
-    """Writes a file and says so; no path is no file. The result is printed before, so that a full disk cannot take it."""
+    """Writes a file and says so; no path is no file. Called after the result is printed: a full disk cannot take it."""
     if path:
         save(path)
         if not silent:

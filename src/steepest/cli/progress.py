@@ -13,10 +13,10 @@ LONG = 0.5  # seconds, before which nothing is shown
 
 
 @contextmanager
-def progress(silent: bool) -> Iterator[Callback | None]:
-    """Gives the callback that shows it; None where stderr is no terminal."""
+def progress(silent: bool) -> Iterator[Callback]:
+    """Gives the callback that shows it, where stderr is a terminal."""
     if silent or not sys.stderr.isatty():
-        yield None
+        yield lambda now: None
         return
     line = _Line()
     try:

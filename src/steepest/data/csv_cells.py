@@ -14,9 +14,7 @@ from steepest.errors import DataError
 
 MISSING = frozenset({"", "NA", "nan", "NaN", "null"})
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-WORDS = {"true": 1.0, "false": 0.0} | {
-    sign + word: float(sign + word) for sign in ("", "+", "-") for word in ("inf", "infinity")
-}
+WORDS = {"true": 1.0, "false": 0.0} | {sign + word: float(sign + word) for sign in ("", "+", "-") for word in ("inf", "infinity")}
 # A literal that may not survive as float64: 18 digits, an integer of 16, or an exponent near the end of the range.
 # RE2 reads it as `re` does, so pyarrow can look for it too.
 LONG = r"^[-+0.]*[1-9](\.?[0-9]){17}|^[+-]?[0-9]{16,}$|[eE]-[0-9]{3}"

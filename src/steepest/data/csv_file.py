@@ -88,9 +88,7 @@ def _scan(path: Path, source: str) -> int:
             except UnicodeDecodeError as error:
                 held = len(error.object) - len(chunk)
                 byte = error.object[error.start]
-                raise _bad_byte(
-                    path, source, offset - held + error.start, f"the byte 0x{byte:02x} is not UTF-8"
-                ) from None
+                raise _bad_byte(path, source, offset - held + error.start, f"the byte 0x{byte:02x} is not UTF-8") from None
             quotes += chunk.count(b'"')
             offset += len(chunk)
     if not offset:
@@ -116,9 +114,7 @@ def _read(file: _File, names: tuple[str, ...]) -> Reading:
     lines = array("q")
     for cells, line in islice(_rows(file), 1, None):
         if len(cells) != len(file.header):
-            raise file.fail(
-                line, f"{counted(len(cells), 'cell')}, but the header has {len(file.header)}.\nMend that line."
-            )
+            raise file.fail(line, f"{counted(len(cells), 'cell')}, but the header has {len(file.header)}.\nMend that line.")
         lines.append(line)
         for place, add in places:
             add(cells[place], line)
@@ -155,9 +151,7 @@ def _read_fast(file: _File, names: tuple[str, ...]) -> dict[str, Array] | None:
             file.path,
             read_options=pa_csv.ReadOptions(column_names=labels, skip_rows=file.header_lines),
             parse_options=pa_csv.ParseOptions(delimiter=file.delimiter, quote_char=False),
-            convert_options=pa_csv.ConvertOptions(
-                include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string())
-            ),
+            convert_options=pa_csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string())),
         )
         for name, label in zip(names, wanted, strict=True):
             cells = pc.ascii_trim_whitespace(table.column(label))

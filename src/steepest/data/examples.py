@@ -64,9 +64,7 @@ def certified(name: str) -> dict[str, Any]:
         raise DataError(unknown("certified example", name, [f"@{known}" for known in certificates]))
     row = certificates[name.removeprefix("@")]
     vectors = ("start1", "start2", "certified", "std_err")
-    return {key: dict(zip(row["parameters"], row[key], strict=True)) for key in vectors} | {
-        k: row[k] for k in ("rss", "dof")
-    }
+    return {key: dict(zip(row["parameters"], row[key], strict=True)) for key in vectors} | {k: row[k] for k in ("rss", "dof")}
 
 
 def _nist() -> dict[str, Any]:

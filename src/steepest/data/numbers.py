@@ -20,16 +20,13 @@ REMEDIES = {
     "objects": "Turn them into floats, with NaN for a missing one.",
     "values of another type": "Turn them into floats.",
 }
-_KINDS = {"c": "complex numbers", "M": "dates or times", "m": "dates or times", "O": "objects"} | dict.fromkeys(
-    "SUT", "text"
-)
+_KINDS = {"c": "complex numbers", "M": "dates or times", "m": "dates or times", "O": "objects"} | dict.fromkeys("SUT", "text")
 
 
 def refused(source: str, name: str, kind: str, detail: str) -> DataError:
     """The error for a column that holds no numbers: `kind` is a key of `REMEDIES`."""
     return DataError(
-        f"{source}, column {quoted(name)} holds {kind} ({detail}), where float, integer or boolean is needed.\n"
-        f"{REMEDIES[kind]}"
+        f"{source}, column {quoted(name)} holds {kind} ({detail}), where float, integer or boolean is needed.\n{REMEDIES[kind]}"
     )
 
 

@@ -87,9 +87,7 @@ def _not_found(path: Path, source: str) -> str:
 def _mapping(data: Mapping[Any, Any], source: str) -> Table:
     for key in data:
         if not isinstance(key, str):
-            raise DataError(
-                f"{source}: the name of a column must be a str, not {quoted(str(key))} ({type(key).__name__})"
-            )
+            raise DataError(f"{source}: the name of a column must be a str, not {quoted(str(key))} ({type(key).__name__})")
     return Table(tuple(data), source, partial(_read_mapping, dict(data), source))
 
 

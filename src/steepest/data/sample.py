@@ -43,9 +43,7 @@ def sample(expression: str, /, *, noise: float = 0.0, seed: int = 0, **variables
     if noise:
         y += noise * np.random.default_rng(seed).standard_normal(rows)
     columns = {**data, "y": y}
-    table = Table(
-        tuple(columns), source, lambda asked: reading({name: (columns[name].copy(), ()) for name in asked}, row_index)
-    )
+    table = Table(tuple(columns), source, lambda asked: reading({name: (columns[name].copy(), ()) for name in asked}, row_index))
     table.columns(table.names)  # refuses y where it is not finite
     return table
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steepest.descent.diagnose import diagnose
-from steepest.descent.diagnose import diagnose
 from steepest.descent.objective import Array, Objective
 from steepest.descent.rates import Rates
 from steepest.descent.runners import Rows, Runner, Snapshot
@@ -69,9 +68,7 @@ def descend(
 class _Loop:
     """The state between blocks: the runner stands at row `done`; the rows before it are recorded."""
 
-    def __init__(
-        self, objective: Objective, runner: Runner, rates: Rates, steps: int, until: Until, every: int | None
-    ) -> None:
+    def __init__(self, objective: Objective, runner: Runner, rates: Rates, steps: int, until: Until, every: int | None) -> None:
         self.objective, self.runner, self.rates = objective, runner, rates
         self.steps, self.until = steps, until
         self.recorder = Recorder(every)

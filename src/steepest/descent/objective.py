@@ -29,9 +29,7 @@ class Objective:
     descent moves; the others stay at their start.
     """
 
-    def __init__(
-        self, kernels: Kernels, columns: Columns, weights: Array | None = None, free: Sequence[int] | None = None
-    ) -> None:
+    def __init__(self, kernels: Kernels, columns: Columns, weights: Array | None = None, free: Sequence[int] | None = None) -> None:
         self.kernels = kernels
         self.columns = columns
         self.weights = weights

@@ -58,9 +58,7 @@ def read_start(given: Any, names: Sequence[str], shipped: Mapping[str, Any]) -> 
     values = {**{name: shipped[name] for name in names if name in shipped}, **given}
     assumed = tuple(name for name in names if name not in values)
     entries = [_entry(name, values.get(name, 1)) for name in names]
-    return Start(
-        tuple(value for value, _ in entries), tuple(k for k, (_, fixed) in enumerate(entries) if not fixed), assumed
-    )
+    return Start(tuple(value for value, _ in entries), tuple(k for k, (_, fixed) in enumerate(entries) if not fixed), assumed)
 
 
 def _entry(name: str, entry: Any) -> tuple[Any, bool]:
@@ -74,7 +72,7 @@ def _entry(name: str, entry: Any) -> tuple[Any, bool]:
 
 def _number(name: str, value: Any) -> Any:
     exact = getattr(value, "is_Rational", False)  # SymPy's numbers are no Number
-    if not exact and (isinstance(value, bool) or not isinstance(value, Number)) or not np.isfinite(float(value)):
+    if (not exact and (isinstance(value, bool) or not isinstance(value, Number))) or not np.isfinite(float(value)):
         raise OptionError(f"start of '{name}' is {value!r}: give a finite number")
     return value
 

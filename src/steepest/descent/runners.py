@@ -27,6 +27,8 @@ Snapshot = tuple[Array, Array, int]
 
 
 class Runner(Protocol):
+    """Takes the steps of one method from one start."""
+
     guess: float  # seconds a step, before anything is measured
 
     def advance(self, rates: Array) -> Rows: ...
@@ -93,7 +95,14 @@ class Fused:
     def advance(self, rates: Array) -> Rows:
         here, objective = self.position, self.objective
         thetas, losses, gradients = self._block(
-            here.theta, here.state, rates, here.steps + 1, objective.free, self._columns, objective.total, objective.divisor
+            here.theta,
+            here.state,
+            rates,
+            here.steps + 1,
+            objective.free,
+            self._columns,
+            objective.total,
+            objective.divisor,
         )
         here.steps += len(rates)
         return Rows(thetas, losses, objective.moving(gradients))
@@ -106,5 +115,3 @@ def runner(objective: Objective, method: Method, theta: Array, rate: Any) -> Run
     """The fastest runner for this objective. Their results have the same bits."""
     fused = objective.kernels.name == "compiled" and objective.columns.rows <= FUSED_ROWS
     return (Fused if fused else Stepped)(objective, method, theta, rate)
-
-

@@ -64,6 +64,6 @@ def _wishes(losses: Array, gradients: Array, before: Any, until: Until) -> Itera
         yield from _met(small, "converged", f"one step changes the loss by at most {until.change:g} of itself")
 
 
-def _met(flags: Array, outcome: str, reason: str) -> Iterator[Stop]:
+def _met(flags: Any, outcome: str, reason: str) -> Iterator[Stop]:
     if flags.any():
         yield Stop(int(np.argmax(flags)), outcome, reason)

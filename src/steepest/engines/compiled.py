@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from steepest.calculus.derivation import Derivation
 from steepest.calculus.kernel import Kernel, rows_kernel, sums_kernel
 from steepest.calculus.lower import lower
 from steepest.engines.block import block
-from steepest.engines.jit import Module
 from steepest.engines.elementary import declarations, symbols
+from steepest.engines.jit import Module
 from steepest.engines.llvm import chunk_rows, chunk_sums, merge, row_outputs
 from steepest.engines.numpy_engine import NumpyKernels
 from steepest.language.functions import FUNCTIONS
@@ -114,7 +115,7 @@ class Sums:
         edges = [chunks * w // workers for w in range(workers + 1)]
         jobs = [
             pool().submit(self._chunks, address(theta), pointers, n, first, last, address(partial))
-            for first, last in zip(edges, edges[1:], strict=False)
+            for first, last in pairwise(edges)
         ]
         for job in jobs:
             job.result()
@@ -135,7 +136,15 @@ class Block:
         )  # fmt: skip
 
     def __call__(
-        self, theta: Array, state: Array, rates: Array, first: int, free: Any, columns: Sequence[Array], total: float, divisor: float
+        self,
+        theta: Array,
+        state: Array,
+        rates: Array,
+        first: int,
+        free: Any,
+        columns: Sequence[Array],
+        total: float,
+        divisor: float,
     ) -> tuple[Array, Array, Array]:
         """Changes theta and state in place; returns the thetas, losses and gradients at which the steps were taken."""
         steps, n = len(rates), len(columns[0])

@@ -73,7 +73,10 @@ def exponential() -> str:
 
 
 def logarithm() -> str:
-    """log(x) = k ln 2 + log(1 + f), 1 + f in [√½, √2); with s = f/(2 + f), log(1 + f) = f - s(f - R(s²)), R the rest of 2 artanh s."""
+    """log(x) = k ln 2 + log(1 + f), 1 + f in [√½, √2); with s = f/(2 + f), log(1 + f) = f - s(f - R(s²)).
+
+    R is the rest of the series of 2 artanh s after its first term.
+    """
     poly, rest = horner("%z", [Fraction(2, 2 * k + 1) for k in range(1, 12)], "q")
     lines = [
         f"%small = fcmp olt double %x, {constant(2.0**-1022)}",

@@ -115,7 +115,8 @@ def evaluate(program: Program, leaf: Callable[[Node], Any]) -> list[Any]:
         elif node.op in ("parameter", "column", "name"):
             values.append(leaf(node))
         elif node.op == "gegenbauer":
-            values.append(gegenbauer(*node.value, args[0]))
+            n, alpha = node.value
+            values.append(gegenbauer(n, alpha, args[0]))
         elif node.op == "sinc":
             values.append(sinc(node.value, args[0]))
         else:

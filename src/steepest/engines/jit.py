@@ -17,7 +17,12 @@ def _target() -> tuple[Any, dict[str, Any]]:
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    options = {"cpu": llvm.get_host_cpu_name(), "features": llvm.get_host_cpu_features().flatten(), "opt": 3, "jit": True}
+    options = {
+        "cpu": llvm.get_host_cpu_name(),
+        "features": llvm.get_host_cpu_features().flatten(),
+        "opt": 3,
+        "jit": True,
+    }
     return llvm.Target.from_default_triple(), options
 
 

@@ -29,7 +29,6 @@ def chunk_sums(kernel: Kernel, weighted: bool) -> tuple[str, dict[str, int]]:
     values: dict[int, str] = {}
     p.nodes(kernel.nodes, kernel.once, values, lambda node: p.load("%theta", str(node.value)))
     used = sorted({kernel.nodes[i].value for i in kernel.rows if kernel.nodes[i].op == "column"})
-    count = kernel.columns + weighted
     whole = {j: p.load("%columns", str(j), "ptr") for j in ([*used, kernel.columns] if weighted else used)}
     sums = [s for s in kernel.sums if s.inner is not None]
     size = chunk_rows(kernel)
@@ -50,8 +49,8 @@ def chunk_sums(kernel: Kernel, weighted: bool) -> tuple[str, dict[str, int]]:
     chunks = p.let("sub i64 %last, %first")
     p.loop("chunk", chunks, one_chunk)
     p.do("ret void")
-    head = "define void @chunk_sums(ptr noalias %theta, ptr noalias %columns, i64 %n, i64 %first, i64 %last, ptr noalias %partial) noinline"
-    assert count >= len(whole)
+    arguments = "ptr noalias %theta, ptr noalias %columns, i64 %n, i64 %first, i64 %last, ptr noalias %partial"
+    head = f"define void @chunk_sums({arguments}) noinline"
     return f"{head} {{\n" + "\n".join(p.lines) + "\n}\n", p.called
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from steepest.calculus.derivation import Derivation
 from steepest.calculus.kernel import rows_kernel, sums_kernel
-from steepest.engines.source import numpy_rows, numpy_step, numpy_sums, run_source
 from steepest.calculus.lower import lower
+from steepest.engines.source import numpy_rows, numpy_step, numpy_sums, run_source
 from steepest.language.evaluate import gegenbauer
 from steepest.language.functions import FUNCTIONS
 from steepest.language.program import Program
@@ -95,4 +95,5 @@ def add_in_order(parts: Iterable[Array]) -> Array:
         moved = total - high
         low = low + ((high - (total - moved)) + (part - moved))
         high = total
-    return np.where(np.isnan(low), high, high + low)
+    exact: Array = np.where(np.isnan(low), high, high + low)
+    return exact

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from steepest.engines.elementary import WRITTEN_OUT, constant
 from steepest.language.functions import FUNCTIONS

@@ -26,6 +26,8 @@ class Kernels(Protocol):
 
 
 class Engine(NamedTuple):
+    """Where an engine is found, which library it needs, and what it is for."""
+
     module: str
     kernels: str
     needs: str  # the library
@@ -33,10 +35,10 @@ class Engine(NamedTuple):
 
 
 ENGINES: dict[str, Engine] = {
-    "numpy": Engine("steepest.engines.numpy_engine", "NumpyKernels", "numpy", "generated NumPy source; fastest on the smallest problems"),
-    "compiled": Engine("steepest.engines.compiled", "CompiledKernels", "llvmlite", "machine code for this processor; whole descents"),
-    "sympy": Engine("steepest.engines.exact", "ExactKernels", "sympy", "exact rational numbers"),
-}  # fmt: skip
+    "numpy": Engine("numpy_engine", "NumpyKernels", "numpy", "generated NumPy source; fastest on the smallest problems"),
+    "compiled": Engine("compiled", "CompiledKernels", "llvmlite", "machine code for this processor; whole descents"),
+    "sympy": Engine("exact", "ExactKernels", "sympy", "exact rational numbers"),
+}
 
 WORTH_COMPILING = 3e8  # operations of a whole run, about 0.3 s in NumPy, from which 0.1 s of compilation pays
 
@@ -59,7 +61,7 @@ def kernels(name: str, derivation: Derivation) -> Kernels:
     if reason:
         raise EngineError(reason)
     engine = ENGINES[name]
-    made: Kernels = getattr(importlib.import_module(engine.module), engine.kernels)(derivation)
+    made: Kernels = getattr(importlib.import_module(f"steepest.engines.{engine.module}"), engine.kernels)(derivation)
     return made
 
 

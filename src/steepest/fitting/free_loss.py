@@ -79,6 +79,4 @@ class FreeLoss:
     def is_finite(self, x: Array) -> bool:
         """Are the loss, its gradient and the tangent finite at x?"""
         loss, gradient = self.at(x)
-        return bool(
-            np.isfinite(loss) and np.isfinite(gradient).all() and all(np.isfinite(a).all() for a in self.tangent(x))
-        )
+        return bool(np.isfinite(loss) and np.isfinite(gradient).all() and all(np.isfinite(a).all() for a in self.tangent(x)))

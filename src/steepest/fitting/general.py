@@ -89,18 +89,14 @@ def judge(loss: FreeLoss, x: Array) -> Found:
         verdict = Verdict("stopped", "the Hessian, which could confirm a minimum, is not finite or too large to derive")
         return Found(x, *verdict, unknown, METHOD)
     if has_kinks(loss):
-        verdict = Verdict(
-            "stopped", "the loss has kinks, where no gradient can tell a minimum; no step found lowers it"
-        )
+        verdict = Verdict("stopped", "the loss has kinks, where no gradient can tell a minimum; no step found lowers it")
         return Found(x, *verdict, unknown, METHOD)
     if shape.is_down:
         verdict = Verdict("stopped", "the loss bends down in some direction: this is no minimum")
         return Found(x, *verdict, unknown, METHOD, downhill(loss, x, shape))
     if not shape.is_up:
         k = int(np.argmax(np.abs(shape.axes[:, 0]) / np.linalg.norm(shape.axes, axis=1)))
-        verdict = Verdict(
-            "stopped", f"the loss is level in a direction of {loss.names[k]}: the data do not determine it"
-        )
+        verdict = Verdict("stopped", f"the loss is level in a direction of {loss.names[k]}: the data do not determine it")
         return Found(x, *verdict, unknown, METHOD)
     verdict = settled(loss, x, shape.gain)
     inverse = shape.directions @ shape.directions.T

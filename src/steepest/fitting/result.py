@@ -56,9 +56,7 @@ class Fit:
     def sentence(self) -> str:
         """What was fitted, and how it ended."""
         count = f"{self.rows:,} row{'' if self.rows == 1 else 's'}"
-        spread = (
-            f" with residual standard error {self.s:.4g} on {self.dof} degrees of freedom" if self.s == self.s else ""
-        )
+        spread = f" with residual standard error {self.s:.4g} on {self.dof} degrees of freedom" if self.s == self.s else ""
         return f"{self.recipe['formula']}, fitted to {count} by {self.method}{spread}; {self.outcome}: {self.reason}."
 
     def predict(self, new: Any = None) -> Array:

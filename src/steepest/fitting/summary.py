@@ -17,8 +17,7 @@ def summary(fit: Fit) -> str:
     lines = [header, *(parameter_line(fit, name, name in fixed) for name in fit.parameters)]
     widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
     table = [
-        "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))])
-        for line in lines
+        "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))]) for line in lines
     ]
     spread = [] if math.isnan(fit.s) else [f"Residual standard error: {fit.s:.4g} on {fit.dof} degrees of freedom"]
     head = f"{fit.recipe['formula']}   ({fit.recipe['loss']}, {fit.rows:,} rows)"

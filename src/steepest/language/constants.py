@@ -66,9 +66,7 @@ class WatchedBuilder(Builder):
 
     def _constant(self, node: Node) -> _Constant | None:
         if node.op == "number":
-            return _Constant(
-                np.float64(node.value), node.value.numerator.bit_length() + node.value.denominator.bit_length()
-            )
+            return _Constant(np.float64(node.value), node.value.numerator.bit_length() + node.value.denominator.bit_length())
         if node.op == "pi":
             return _Constant(np.float64(math.pi), 1)
         args = [self._constants[a] for a in node.args]

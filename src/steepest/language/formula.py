@@ -51,14 +51,10 @@ def parse_formula(text: str, columns: Sequence[str], constants: Mapping[str, Any
     parameters = tuple(name for name in used if name not in known)
     if not parameters:
         where = tilde + 1
-        raise FormulaError(
-            "the model has no parameters: there is nothing to fit; write one, as in 'y ~ a*x'", text, where
-        )
+        raise FormulaError("the model has no parameters: there is nothing to fit; write one, as in 'y ~ a*x'", text, where)
     warnings = [*parser.warnings, *_near_columns(parameters, columns)]
     resolved = _resolved(program, parameters, predictors)
-    return Formula(
-        text, resolved, parameters, predictors, text[:tilde].strip(), text[tilde + 1 :].strip(), tuple(warnings)
-    )
+    return Formula(text, resolved, parameters, predictors, text[:tilde].strip(), text[tilde + 1 :].strip(), tuple(warnings))
 
 
 def _sides(text: str) -> tuple[list[list[Token]], int]:

@@ -73,9 +73,7 @@ def parse_loss(text: str) -> Loss:
             f"'{tokens[0].text}' takes no argument like that: write huber(1.345), or a loss by its name", text, start
         )
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9_ -]*", name) and name not in ("y", "yhat"):
-        raise FormulaError(
-            f"{errors.unknown('loss', printable(name), LOSSES)}, or an expression in y and yhat", text, start
-        )
+        raise FormulaError(f"{errors.unknown('loss', printable(name), LOSSES)}, or an expression in y and yhat", text, start)
     _check_names(text)
     return Loss(name, name)
 

@@ -33,9 +33,7 @@ _OPERANDS = frozenset({"number", "name", "quoted"})
 class Parser:
     """Reads the expressions of one text into one builder. `names` are the free names and where each was first seen."""
 
-    def __init__(
-        self, text: str, constants: Mapping[str, Fraction] | None = None, functions: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, text: str, constants: Mapping[str, Fraction] | None = None, functions: Iterable[str] = ()) -> None:
         self.text = text
         self.builder = WatchedBuilder(text)
         self.names: dict[str, int] = {}
@@ -169,9 +167,7 @@ class Parser:
         self._expect(")")
         if len(places) != len(wanted):
             plural = "" if len(wanted) == 1 else "s"
-            self.fail(
-                f"{token.text}({', '.join(wanted)}) takes {len(wanted)} argument{plural}, got {len(places)}", token
-            )
+            self.fail(f"{token.text}({', '.join(wanted)}) takes {len(wanted)} argument{plural}, got {len(places)}", token)
         return places
 
     def _where(self, token: Token) -> int:

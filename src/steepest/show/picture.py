@@ -52,9 +52,7 @@ def look() -> Iterator[None]:
     import matplotlib.style
 
     with matplotlib.style.context(["default", _LOOK]), warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message="Glyph .* missing from font"
-        )  # a name in a script that has no font here
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a name in a script that has no font here
         yield
 
 
