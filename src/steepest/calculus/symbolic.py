@@ -14,14 +14,13 @@ from steepest.calculus.worked import Fresh
 from steepest.errors import OptionError
 from steepest.language.expand import expand
 from steepest.language.functions import FUNCTIONS
-from steepest.language.program import COMPARISONS, Node, Program
+from steepest.language.program import Node, Program
 from steepest.language.tokens import name_fault
 
 if TYPE_CHECKING:
     from steepest.calculus.derivation import Derivation
 
 KNOWN = frozenset(name for name, row in FUNCTIONS.items() if row.sympy) | {"sinc"}
-EXPLICIT = 16  # polynomials up to this order are written out; beyond it they stay a name
 MOST_OPERATIONS = 50_000
 MOST_ROWS = 1_000
 
@@ -104,8 +103,6 @@ _ARITHMETIC: dict[str, Callable[..., Any]] = {
     "neg": operator.neg,
 }
 _RELATIONS = {"<": "Lt", "<=": "Le", ">": "Gt", ">=": "Ge", "==": "Eq", "!=": "Ne"}
-# SymPy would search for the sign of their arguments, which can take minutes.
-_LEFT_ALONE = COMPARISONS | {"abs", "sign", "min", "max"}
 
 
 def _values(program: Program, leaves: Leaves) -> list[Any]:
@@ -143,23 +140,21 @@ def _function(node: Node, args: list[Any], free: bool) -> Any:
         return _piecewise(a, condition, b)
     if node.op == "gegenbauer":
         n, alpha = node.value
-        return _gegenbauer(n, alpha, args[0])
+        return _gegenbauer(n, alpha, args[0], evaluate=not free)
     if node.op == "sinc":
         return _sinc(node.value, args[0])
     function = getattr(sympy, _RELATIONS.get(node.op) or FUNCTIONS[node.op].sympy)
-    return function(*args, evaluate=False) if free and node.op in _LEFT_ALONE else function(*args)
+    # SymPy would search for the sign and the period of an argument, which can take minutes.
+    return function(*args, evaluate=False) if free else function(*args)
 
 
-def _gegenbauer(n: int, alpha: Fraction, u: Any) -> Any:
-    """C(n, alpha, u) under the name that SymPy has for it; alpha = 0 stands for T_n."""
+def _gegenbauer(n: int, alpha: Fraction, u: Any, evaluate: bool) -> Any:
+    """C(n, alpha, u) under the name that SymPy has for it, not written out; alpha = 0 stands for T_n."""
     import sympy
 
     names = {Fraction(1, 2): sympy.legendre, Fraction(0): sympy.chebyshevt, Fraction(1): sympy.chebyshevu}
     function, order = (names[alpha], (n,)) if alpha in names else (sympy.gegenbauer, (n, _number(alpha)))
-    if n > EXPLICIT:
-        return function(*order, u, evaluate=False)
-    x = sympy.Dummy()
-    return function(*order, x).xreplace({x: u})
+    return function(*order, u, evaluate=evaluate)
 
 
 def _sinc(n: int, u: Any) -> Any:

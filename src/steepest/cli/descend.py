@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
 from steepest.cli import options
-from steepest.cli.interrupt import interrupts
 from steepest.cli.options import number, option, real
 from steepest.cli.output import report, say_json, write
 from steepest.cli.progress import progress
+from steepest.descent.descend import INTERRUPTED
 from steepest.descent.trace import Trace
 from steepest.errors import OptionError
 from steepest.show.picture import SUFFIXES
@@ -32,7 +35,7 @@ Seed = Annotated[int | None, option("--seed", "N", "The seed of --random: 0 unle
 TraceFile = Annotated[str, option("--trace", "FILE", "Write every kept point and the recipe: .parquet.")]
 
 EXIT_CODES = {"converged": 0, "steps": 0, "time": 0, "stopped": 1, "diverged": 3, "nonfinite": 3}
-INTERRUPTED = 130
+INTERRUPT_CODE = 130
 
 
 def descend(
@@ -78,9 +81,9 @@ def descend(
     problem = options.make_problem(
         formula, data, loss, start, fix, weights, constants, missing, draw=_draw(random, seed), exact=exact
     )
-    with interrupts() as check, progress(quiet) as show:
+    with _terminable(), progress(quiet) as callback:
         result = problem.descend(
-            method, _rate(lr, exact), steps, engine=engine, epochs=epochs, every=every, callback=lambda now: (show(now), check()),
+            method, _rate(lr, exact), steps, engine=engine, epochs=epochs, every=every, callback=callback,
             until_loss=real(until_loss, "--until-loss"),
             until_gap=real(until_gap, "--until-gap"),
             until_gradient=real(until_gradient, "--until-gradient"),
@@ -90,7 +93,17 @@ def descend(
     _print(result, as_json, quiet)
     write(trace, result.save, as_json or quiet)
     write(plot, result.plot, as_json or quiet)
-    raise typer.Exit(INTERRUPTED if result.reason == "interrupted" else EXIT_CODES[result.outcome])
+    raise typer.Exit(INTERRUPT_CODE if result.reason == INTERRUPTED else EXIT_CODES[result.outcome])
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """A request to terminate is answered as Ctrl-C is: what was done is kept."""
+    before = signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _draw(distribution: str, seed: int | None) -> tuple[str, int] | None:

@@ -13,7 +13,7 @@ import typer
 
 from steepest._version import __version__
 from steepest.cli.derive import derive
-from steepest.cli.descend import INTERRUPTED, descend
+from steepest.cli.descend import INTERRUPT_CODE, descend
 from steepest.cli.examples import examples
 from steepest.cli.fit import fit
 from steepest.cli.output import in_shell, notes, say
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _close_stdout()
         return ERROR
     except (KeyboardInterrupt, typer.Abort):
-        return INTERRUPTED
+        return INTERRUPT_CODE
     except Exception as error:
         sentence, code = _explained(error)
         if "--debug" in words:

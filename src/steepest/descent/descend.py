@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steepest.descent.diagnose import diagnose
+from steepest.descent.interrupt import interruptible
 from steepest.descent.objective import Array, Objective
 from steepest.descent.rates import Rates
 from steepest.descent.runners import Rows, Runner, Snapshot
@@ -17,6 +18,7 @@ from steepest.descent.trace import Recorder, Trace
 from steepest.engines.exact import TooManyDigits
 
 BLOCK_SECONDS = 0.02
+INTERRUPTED = "interrupted"
 
 
 class Progress(NamedTuple):
@@ -47,21 +49,23 @@ def descend(
     """Runs blocks until a stop is met, and returns everything that was kept. Ctrl-C ends the descent, and keeps what was done."""
     loop = _Loop(objective, runner, rates, steps, until, every)
     began = time.perf_counter()
-    limit = np.inf if seconds is None else began + seconds
     stop: Stop | None = None
-    try:
+    with interruptible() as interrupted:
         while stop is None:
-            stop = loop.block()
-            now = time.perf_counter()
-            if stop is None and now >= limit:
+            try:
+                stop = loop.block()
+                now = time.perf_counter() - began
+                if callback is not None and callback(loop.progress(now)) is True and stop is None:
+                    stop = Stop(loop.done, "stopped", "the callback asked for it")
+            except KeyboardInterrupt:  # from the callback, or where somebody else handles Ctrl-C
+                stop = Stop(loop.done, "stopped", INTERRUPTED)
+            except TooManyDigits as error:
+                loop.look()
+                stop = Stop(loop.done, "stopped", str(error))
+            if stop is None and interrupted():
+                stop = Stop(loop.done, "stopped", INTERRUPTED)
+            if stop is None and seconds is not None and now >= seconds:
                 stop = Stop(loop.done, "time", f"the {seconds:g} seconds allowed have passed")
-            if callback is not None and callback(loop.progress(now - began)) is True and stop is None:
-                stop = Stop(loop.done, "stopped", "the callback asked for it")
-    except KeyboardInterrupt:
-        stop = Stop(loop.done, "stopped", "interrupted")
-    except TooManyDigits as error:
-        loop.look()
-        stop = Stop(loop.done, "stopped", str(error))
     return loop.trace(stop, time.perf_counter() - began, recipe)
 
 

@@ -46,6 +46,8 @@ def run(through: Callable[[str], Objective], start: Start, options: Options, rec
     if options.method not in EQUATIONS:
         raise OptionError(unknown("method", str(options.method), EQUATIONS))
     method = EQUATIONS[options.method]
+    if not start.free:
+        raise OptionError("every parameter is fixed: there is nothing to descend; free one of them")
     plain = through("numpy")
     engine, why = options.engine, "asked for"
     if engine == "auto":
