@@ -14,15 +14,18 @@ from steepest.data.read import read_table
 from steepest.descent.descend import Callback
 from steepest.descent.objective import Array, Objective
 from steepest.descent.parameters import RandomStart, read_start
+from steepest.descent.responses import check_responses
 from steepest.descent.run import Options, run
 from steepest.descent.trace import Trace
-from steepest.engines.table import Kernels, kernels
+from steepest.engines.table import Kernels, choose, kernels
 from steepest.errors import OptionError, SteepestWarning
 from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
 
 if TYPE_CHECKING:
     from steepest.fitting.result import Fit
+
+EVALUATIONS = 100  # what a fit may take, for the choice of its engine
 
 
 class Problem:
@@ -34,6 +37,8 @@ class Problem:
     `start`: a mapping by name (a number, or {"value": 1, "fixed": True}), a vector, or `random(…)`; a parameter without one
     starts at 1, with a warning. `weights`: one non-negative number a row, or the name of a column. `constants`: named numbers.
     `missing`: "refuse" or "drop" rows with missing values.
+
+    `.derivation` holds the mathematics: `.text()`, `.latex()`; `.loss`, `.gradient`, `.hessian` are SymPy expressions of one row.
 
     Raises FormulaError, DataError, OptionError.
 
@@ -61,6 +66,7 @@ class Problem:
         columns = table.columns([*self.formula.columns, *named], missing=missing)
         count = len(self.formula.columns)
         self.columns = columns.first(count)
+        check_responses(self.derivation, self.columns)
         self.weights = None if weights is None else read_weights(columns.arrays[count] if named else weights, columns.rows)
         self._start = read_start(start, self.parameters, table.start)
         self._say([*self.formula.warnings, *columns.warnings])
@@ -102,7 +108,10 @@ class Problem:
         return over_rows(self.derivation, self.columns.arrays, self.weights)
 
     def predict(self, theta: Any, new: Any = None) -> Array:
-        """The model's values, (rows,), on the problem's data or on `new` data, which need no response."""
+        """The model's values yhat, (rows,), on the problem's data or on `new` data, which need no response.
+
+        For `logistic` these are log-odds, for `poisson` logs of the mean: what the formula says.
+        """
         from steepest.fitting.predict import predict
 
         return predict(self.derivation, self._theta(theta, "numpy"), self.columns if new is None else read_table(new))
@@ -156,7 +165,8 @@ class Problem:
 
         if not self.derivation.is_linear:
             self._announce_start()
-        return fit(self.objective("numpy"), self._theta(self._start.values, "numpy"), self.recipe())
+        engine, _ = choose(self.derivation, self.columns.rows, EVALUATIONS)
+        return fit(self.objective(engine), self._theta(self._start.values, engine), self.recipe())
 
     def objective(self, engine: str = "numpy", every: bool = False) -> Objective:
         """The loss as a function of theta, through one engine; with `every`, fixed parameters have a gradient too."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import cmp_to_key
 from typing import TYPE_CHECKING, Any
 
+from steepest.calculus.algebra import Algebra
 from steepest.calculus.worked import Fresh
 from steepest.errors import OptionError
 from steepest.language.expand import expand
@@ -34,9 +36,7 @@ def row_outputs(derivation: Derivation, kind: str) -> dict[str, Any]:
     """
     program = expand(derivation.program(kind), KNOWN)
     _limit(len(program.nodes))
-    values = _values(program, symbols(derivation))
-    scale = _number(derivation.criterion.scale)
-    return {name: scale * values[index] for name, index in program.outputs.items()}
+    return _values(_scaled(program, derivation.criterion.scale), symbols(derivation))
 
 
 def over_rows(derivation: Derivation, columns: Sequence[Iterable[float]], weights: Iterable[float] | None) -> Any:
@@ -62,8 +62,14 @@ def over_rows(derivation: Derivation, columns: Sequence[Iterable[float]], weight
     terms = []
     for row, count in zip(rows, counts, strict=True):
         leaves = {"parameter": parameters, "column": [_number(value) for value in row]}
-        terms.append(factor * count * _values(program, leaves)[program.outputs["loss"]])
+        terms.append(factor * count * _values(program, leaves)["loss"])
     return sympy.Add(*terms)
+
+
+def _scaled(program: Program, scale: Fraction) -> Program:
+    a = Algebra()
+    places = a.inline(program, {})
+    return Program(tuple(a.nodes), {name: a.times(a.number(scale), index) for name, index in places.items()})
 
 
 def symbols(derivation: Derivation) -> dict[str, list[Any]]:
@@ -101,36 +107,74 @@ _ARITHMETIC: dict[str, Callable[..., Any]] = {
     "/": operator.truediv,
     "**": operator.pow,
     "neg": operator.neg,
+    "sqrt": lambda u: u ** _number(Fraction(1, 2)),
 }
 _RELATIONS = {"<": "Lt", "<=": "Le", ">": "Gt", ">=": "Ge", "==": "Eq", "!=": "Ne"}
 
 
-def _values(program: Program, leaves: Leaves) -> list[Any]:
+def _values(program: Program, leaves: Leaves) -> dict[str, Any]:
+    """The expression of every output.
+
+    While sums, products and powers are built, a function is a placeholder: SymPy asks for the signs of what it multiplies,
+    which takes exponential time in nested functions.
+    """
     import sympy
 
     values: list[Any] = []
-    symbolic: list[bool] = []
+    free: list[bool] = []  # does it hold a symbol?
+    filled = _Filled()
     for node in program.nodes:
         args = [values[arg] for arg in node.args]
-        free = any(symbolic[arg] for arg in node.args)
+        symbolic = any(free[arg] for arg in node.args)
         if node.op == "number":
-            values.append(_number(node.value))
+            value = _number(node.value)
         elif node.op == "pi":
-            values.append(sympy.pi)
+            value = sympy.pi
         elif node.op in leaves:
-            values.append(leaves[node.op][node.value])
-            free = bool(values[-1].is_Symbol)
-        elif node.op == "**" and isinstance(args[0], sympy.Piecewise):
-            values.append(sympy.Pow(*args, evaluate=False))
+            value = leaves[node.op][node.value]
+            symbolic = bool(value.is_Symbol)
         elif node.op in _ARITHMETIC:
-            values.append(_ARITHMETIC[node.op](*args))
+            value = _ARITHMETIC[node.op](*args)
+        elif node.op in _RELATIONS:
+            value = getattr(sympy, _RELATIONS[node.op])(*map(filled, args), evaluate=not symbolic)
         else:
-            values.append(_function(node, args, free))
-        symbolic.append(free)
-    return values
+            function = _function(node, [filled(arg) for arg in args], symbolic)
+            value = filled.placeholder(function) if symbolic else function
+        values.append(value)
+        free.append(symbolic)
+    return {name: filled(values[index]) for name, index in program.outputs.items()}
 
 
-def _function(node: Node, args: list[Any], free: bool) -> Any:
+class _Filled:
+    """Puts functions in the places of their placeholders, without evaluating anything."""
+
+    def __init__(self) -> None:
+        self.known: dict[Any, Any] = {}
+
+    def placeholder(self, function: Any) -> Any:
+        import sympy
+
+        place = sympy.Dummy()
+        self.known[place] = function
+        return place
+
+    def __call__(self, expression: Any) -> Any:
+        if expression not in self.known:
+            args = tuple(self(arg) for arg in expression.args)
+            self.known[expression] = expression if args == expression.args else self._rebuilt(expression, args)
+        return self.known[expression]
+
+    @staticmethod
+    def _rebuilt(expression: Any, args: tuple[Any, ...]) -> Any:
+        import sympy
+
+        if expression.is_Pow:
+            return sympy.Pow(*args, evaluate=False)
+        ordered = sorted(args, key=cmp_to_key(sympy.Basic.compare))  # the order of an evaluated sum or product
+        return type(expression)(*ordered, evaluate=False)
+
+
+def _function(node: Node, args: list[Any], symbolic: bool) -> Any:
     import sympy
 
     if node.op == "where":
@@ -140,12 +184,13 @@ def _function(node: Node, args: list[Any], free: bool) -> Any:
         return _piecewise(a, condition, b)
     if node.op == "gegenbauer":
         n, alpha = node.value
-        return _gegenbauer(n, alpha, args[0], evaluate=not free)
+        return _gegenbauer(n, alpha, args[0], evaluate=not symbolic)
     if node.op == "sinc":
-        return _sinc(node.value, args[0])
-    function = getattr(sympy, _RELATIONS.get(node.op) or FUNCTIONS[node.op].sympy)
-    # SymPy would search for the sign and the period of an argument, which can take minutes.
-    return function(*args, evaluate=False) if free else function(*args)
+        return _sinc(node.value, args[0], evaluate=not symbolic)
+    function = getattr(sympy, FUNCTIONS[node.op].sympy)
+    if symbolic and node.op in ("min", "max"):
+        return sympy.Expr.__new__(function, *args)  # which would sort them, by writing them out
+    return function(*args, evaluate=not symbolic)
 
 
 def _gegenbauer(n: int, alpha: Fraction, u: Any, evaluate: bool) -> Any:
@@ -157,19 +202,21 @@ def _gegenbauer(n: int, alpha: Fraction, u: Any, evaluate: bool) -> Any:
     return function(*order, u, evaluate=evaluate)
 
 
-def _sinc(n: int, u: Any) -> Any:
+def _sinc(n: int, u: Any, evaluate: bool) -> Any:
     """The n-th derivative of sin(pi u)/(pi u), with its value at 0."""
     import sympy
 
-    z = sympy.pi * u
-    value = sympy.sinc(z)
     if n == 0:
-        return value
+        return sympy.sinc(sympy.pi * u, evaluate=evaluate)
+    x = sympy.Dummy()
+    z = sympy.pi * x
+    slope = sympy.sinc(z)
     for k in range(1, n + 1):
-        value = (sympy.pi ** (k - 1) * sympy.sin(z + k * sympy.pi / 2) - k * value) / u
-    zero = sympy.Eq(u, 0, evaluate=False) if u.free_symbols else sympy.Eq(u, 0)
+        slope = (sympy.pi ** (k - 1) * sympy.sin(z + k * sympy.pi / 2) - k * slope) / x
     at_zero = sympy.Integer(0) if n % 2 else sympy.Integer(-1) ** (n // 2) * sympy.pi**n / (n + 1)
-    return at_zero if zero == sympy.true else value if zero == sympy.false else _piecewise(at_zero, zero, value)
+    if evaluate:
+        return at_zero if u == 0 else slope.xreplace({x: u})
+    return _piecewise(at_zero, sympy.Eq(u, 0, evaluate=False), slope.xreplace({x: u}))
 
 
 def _piecewise(a: Any, condition: Any, b: Any) -> Any:

@@ -145,7 +145,7 @@ class _Loop:
         step, theta, loss, gradient, lr = self.recorder.finish()
         return Trace(
             self.objective.derivation.formula.parameters, step, step.astype(float), theta, loss, gradient, lr,
-            stop.outcome, stop.reason, seconds, recipe, self.objective,
+            stop.outcome, stop.reason, seconds, {**recipe, "every": self.recorder.every}, self.objective,
         )  # fmt: skip
 
 

@@ -22,7 +22,8 @@ class Trace:
 
     `step` (k,) counts the steps taken before the row; `epoch` (k,) counts passes over the data. `theta` (k, p), `loss` (k,) and
     `gradient` (k, p) belong to the rows of data in use, `lr` (k,) is the rate of the step that follows. `outcome` is one of
-    converged, steps, time, stopped, diverged, nonfinite, and `reason` says it in words. The first and the last row are always kept.
+    converged, steps, time, stopped, diverged, nonfinite, and `reason` says it in words. The first and the last row are always kept;
+    `recipe["every"]` is the distance of the others, 1 where all are kept.
     """
 
     parameters: tuple[str, ...]
@@ -105,9 +106,13 @@ class Trace:
 
 
 class Recorder:
-    """Keeps rows, thinning them: every k-th, and every second of those again whenever there are more than 100,000."""
+    """Keeps rows: the first 1,000, where most happens, and then every k-th; k doubles whenever more than 100,000 are kept.
+
+    With `every` given, every k-th and no others.
+    """
 
     most = 100_000
+    first = 1_000
 
     def __init__(self, every: int | None) -> None:
         self.every = every or 1
@@ -137,7 +142,7 @@ class Recorder:
 
     def _append(self, rows: tuple[Array, ...]) -> None:
         if self.every > 1:
-            kept = rows[0] % self.every == 0
+            kept = (rows[0] % self.every == 0) | ((rows[0] < self.first) & (not self.fixed))
             rows = tuple(column[kept] for column in rows)
         self.parts.append(rows)
         self.count += len(rows[0])

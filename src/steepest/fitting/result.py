@@ -12,6 +12,7 @@ import numpy as np
 
 from steepest.data.read import read_table
 from steepest.descent.objective import Array, Objective
+from steepest.errors import OptionError, unknown
 from steepest.fitting.predict import predict
 from steepest.io import Target, write_text
 
@@ -47,6 +48,22 @@ class Fit:
     recipe: Mapping[str, Any] = field(repr=False)
     objective: Objective = field(repr=False)
 
+    def __getitem__(self, parameter: str) -> float:
+        """The value of one parameter."""
+        if parameter not in self.parameters:
+            raise OptionError(unknown("parameter", str(parameter), self.parameters))
+        return self.parameters[parameter]
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    @property
+    def residuals(self) -> Array:
+        """y - yhat, (rows,)."""
+        y, yhat, _ = self.objective.rows("value", self.theta)
+        difference: Array = y - yhat
+        return difference
+
     @property
     def theta(self) -> Array:
         """All parameters as a vector, (p,)."""
@@ -60,7 +77,10 @@ class Fit:
         return f"{self.recipe['formula']}, fitted to {count} by {self.method}{spread}; {self.outcome}: {self.reason}."
 
     def predict(self, new: Any = None) -> Array:
-        """The model's values, (rows,), on the fitted data, or on `new` data with the model's predictors."""
+        """The model's values yhat, (rows,), on the fitted data, or on `new` data with the model's predictors.
+
+        For `logistic` these are log-odds, for `poisson` logs of the mean: what the formula says.
+        """
         data = self.objective.columns if new is None else read_table(new)
         return predict(self.objective.derivation, self.theta, data)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,6 +111,11 @@ def _near_columns(parameters: Sequence[str], columns: Sequence[str]) -> list[str
         for name in parameters
         for column in columns
         if name.casefold() == column.casefold() or _one_letter_off(name, column)
+    ] + [
+        f"'{name}' is a parameter; for the column '{printable(column)}' write it in back-quotes: `{printable(column)}`"
+        for name in parameters
+        for column in columns
+        if not column.isidentifier() and name in re.split(r"\W+", column)
     ]
 
 

@@ -198,6 +198,23 @@ _ROWS = (
 
 FUNCTIONS: dict[str, Function] = {row.name: row for row in _ROWS}
 
+# What people write elsewhere, and what it is called here.
+ELSEWHERE = {
+    "ln": "log(u)",
+    "pow": "u**v",
+    "arcsin": "asin(u)",
+    "arccos": "acos(u)",
+    "arctan": "atan(u)",
+    "tg": "tan(u)",
+    "fabs": "abs(u)",
+    "expit": "sigmoid(u)",
+    "maximum": "max(u, v)",
+    "minimum": "min(u, v)",
+    "ifelse": "where(condition, u, v)",
+    "legendre": "P3(u), with the order in the name",
+    "chebyshev": "T3(u), with the order in the name",
+}
+
 HIGHEST_ORDER = 200
 _POLYNOMIAL = re.compile(r"[PT](0|[1-9][0-9]{0,8})")
 

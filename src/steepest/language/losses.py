@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from math import inf
 from typing import NamedTuple
 
 from steepest import errors
@@ -23,6 +24,7 @@ class Loss(NamedTuple):
     mean: bool = True
     quadratic: bool = False
     source: str = ""
+    responses: tuple[float, float] = (-inf, inf)  # the lowest and the highest that make sense
 
 
 _SQUARE = "(yhat - y)**2"
@@ -39,14 +41,15 @@ _ROWS = (
     Loss("mae", "abs(yhat - y)", source="Laplace 1774"),
     Loss("huber", _huber("1.345"), source="Huber 1964; k = 1.345: Holland and Welsch 1977"),
     Loss("log-cosh", "logcosh(yhat - y)", source="Green 1990"),
-    Loss("logistic", "softplus(yhat) - y*yhat", source="Cox 1958; yhat is the log-odds of y = 1"),
+    Loss("logistic", "softplus(yhat) - y*yhat", source="Cox 1958; yhat is the log-odds of y = 1", responses=(0, 1)),
     # The guards make 0·log(0) zero, as its limit is.
     Loss(
         "cross-entropy",
         "-where(y > 0, y*log(yhat), 0) - where(y < 1, (1 - y)*log1p(-yhat), 0)",
         source="Good 1952; yhat is the probability of y = 1",
+        responses=(0, 1),
     ),
-    Loss("poisson", "exp(yhat) - y*yhat", source="Nelder and Wedderburn 1972; yhat is the log of the mean"),
+    Loss("poisson", "exp(yhat) - y*yhat", source="Nelder and Wedderburn 1972; yhat is the log of the mean", responses=(0, inf)),
 )
 
 LOSSES: dict[str, Loss] = {row.name: row for row in _ROWS}

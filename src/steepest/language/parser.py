@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from steepest import errors
 from steepest.errors import FormulaError
 from steepest.language.constants import WatchedBuilder, constant_values
-from steepest.language.functions import FUNCTIONS, HIGHEST_ORDER, USER_FUNCTIONS, UserFunction, polynomial, reserved
+from steepest.language.functions import ELSEWHERE, FUNCTIONS, HIGHEST_ORDER, USER_FUNCTIONS, UserFunction, polynomial, reserved
 from steepest.language.names import printable
 from steepest.language.program import COMPARISONS, Program
 from steepest.language.tokens import Token, name_fault, number, split, tokenize
@@ -154,6 +154,8 @@ class Parser:
             places = self._arguments(token, function.arguments)
             self.builder.position = token.position
             return self.builder.inline(function.program, dict(zip(function.arguments, places, strict=True)))["value"]
+        if name in ELSEWHERE:
+            self.fail(f"unknown function '{name}': write {ELSEWHERE[name]}", token)
         known = [*FUNCTIONS, "poly", *USER_FUNCTIONS, *self._functions, "P0…P200", "T0…T200"]
         self.fail(f"{errors.unknown('function', name, known)}. For a product write '{name}*(…)'", token)
 

@@ -40,7 +40,7 @@ _HINTS = {
     "|": "'|' is not an operator: write abs(…), or nest where(…) to combine conditions",
     "!": "'!' is not an operator: '!=' compares",
     "@": "'@' is not an operator: write sums and products of names",
-    ".": "'.' stands only in numbers: there are no attributes",
+    ".": "'.' stands only in numbers: there are no attributes, so write exp(x), not np.exp(x)",
     "[": "there is no indexing: write names, numbers and calls with '('",
     "]": "there is no indexing: write names, numbers and calls with '('",
     "{": "'{' has no meaning here: group with '('",
