@@ -107,21 +107,29 @@ WRONG = [
     (2, "did you mean 'normal'?", "descend", "--random", "norml"),
     (2, "--random", "descend", "--random", "normal", "--start", "w=1"),
     (2, "--seed", "descend", "--seed", "1"),
-    (2, "--trace run.csv: the name of this file must end in .parquet", "descend", "--trace", "run.csv"),
+    (2, "--trace: cannot write 'run.csv': the name of this file must end in .parquet", "descend", "--trace", "run.csv"),
     (2, "--loss: unknown loss 'msee': did you mean 'mse'?", "fit", "--loss", "msee"),
     (2, "--start: unknown parameter 'v'", "fit", "--start", "v=1"),
     (2, "--start: 'w' is no name=number", "fit", "--start", "w"),
     (2, "--start: 'w' is 'one'", "fit", "--start", "w=one"),
     (2, "--start names 'w' twice", "fit", "--start", "w=1,w=2"),
-    (2, "--fix v", "fit", "--fix", "v"),
+    (2, "--fix: unknown parameter 'v'. Known: w", "fit", "--fix", "v"),
+    (2, "--fix w=0.7: write --start w=0.7 --fix w", "fit", "--fix", "w=0.7"),
+    (2, "--steps is '1.5': give a whole number", "descend", "--steps", "1.5"),
+    (2, "--every is '1/2': give a whole number", "descend", "--every", "1/2"),
+    (2, "--seed is '-1'", "descend", "--random", "normal", "--seed", "-1"),
+    (2, "unknown loss 'MSE': did you mean 'mse'?", "fit", "--loss", "MSE"),
+    (2, "--lr belongs to descend", "fit", "--lr", "0.1"),
+    (2, "--save belongs to fit", "descend", "--save", "a.json"),
+    (2, "--plot is given twice", "fit", "--plot", "a.png", "--plot=b.png"),
     (2, "--fix", "fit", "--fix", ","),
     (2, "every parameter is fixed", "fit", "--fix", "w", "--start", "w=1"),
     (1, "no column 'm'", "fit", "--weights", "m"),
     (2, "--constants", "fit", "--constants", "g"),
     (1, "both a constant and a column", "fit", "--constants", "x=1"),
     (2, "'dorp': did you mean 'drop'?", "fit", "--missing", "dorp"),
-    (2, "--plot fit.jpg: the name of this file must end in .svg or .png or .pdf", "fit", "--plot", "fit.jpg"),
-    (2, "--save fit.txt", "fit", "--save", "fit.txt"),
+    (2, "--plot: cannot write 'fit.jpg': the name of this file must end in .svg or .png or .pdf", "fit", "--plot", "fit.jpg"),
+    (2, "--save: cannot write 'fit.txt'", "fit", "--save", "fit.txt"),
     (2, "there is no folder", "fit", "--save", "no-such-folder/fit.json"),
     (2, "--colour", "fit", "--colour"),
 ]
@@ -154,10 +162,65 @@ def test_derive_refuses_what_contradicts_itself(words: tuple[str, ...], capsys: 
     assert words[-2] in err or "--columns" in err
 
 
+@pytest.mark.parametrize(
+    ("code", "said", "words"),
+    [
+        (2, "formula and data are swapped", ("fit", "data.csv", LINE)),
+        (2, "formula and data are swapped", ("derive", "@triples", LINE)),
+        (2, '@triples ships with "y ~ w*x"', ("descend", "@triples")),
+        (1, "Accepted: a file ending in .csv, .tsv, .parquet, or '@name' of a shipped example.", ("fit", LINE, "a.xlsx")),
+    ],
+)
+def test_a_slip_of_the_arguments_is_named(code: int, said: str, words: tuple[str, ...], capsys: Any) -> None:
+    got, out, err = run(capsys, *words)
+    assert (got, out) == (code, "")
+    assert said in err and len(err.splitlines()) <= 3
+
+
+@pytest.mark.parametrize("words", [("-h",), ("fit", "-h")])
+def test_h_is_help(words: tuple[str, ...], capsys: Any) -> None:
+    assert run(capsys, *words) == run(capsys, *words[:-1], "--help")
+
+
+def test_whole_numbers_may_have_an_exponent(capsys: Any) -> None:
+    out = run(capsys, "descend", "y ~ w*x", "@triples", "--steps", "1e1", "--lr", "1e-4", "--json")[1]
+    assert strict(out)["recipe"]["steps"] == 10
+
+
+@pytest.mark.parametrize(("rate", "rose"), [("1/20", False), ("auto", False), ("0.095", True), ("1", True), ("1e300", False)])
+def test_a_descent_whose_loss_rose_says_what_to_do(rate: str, rose: bool, capsys: Any) -> None:
+    _, out, _ = run(capsys, "descend", "y ~ w*x", "@triples", "--lr", rate, "--steps", "50")
+    assert ("The loss rose: take a smaller --lr, or --lr auto, which would begin at 0.04545." in out) == rose
+    assert ("--lr auto" in out) == (rose or rate == "1e300")
+
+
+def test_a_descent_prints_its_last_gradient_and_what_it_kept(capsys: Any) -> None:
+    words = ("descend", LINE, "@noisy-line", "--start", "a=0,b=0", "--lr", "0.1", "--steps", "31")
+    expected = st.Problem(LINE, "@noisy-line", start={"a": 0, "b": 0}).descend(lr=0.1, steps=31)
+    _, out, _ = run(capsys, *words)
+    a, b = expected.gradient[-1].tolist()
+    assert f"gradient norm {(a * a + b * b) ** 0.5:.6g} at the end" in out and "points kept" not in out
+    assert "6 points kept, every 7 steps (--every K chooses)" in run(capsys, *words, "--every", "7")[1]
+
+
+def test_a_fit_that_found_nothing_shows_no_values(capsys: Any) -> None:
+    code, out, _ = run(capsys, "fit", "y ~ log(w)*x", "@triples", "--start", "w=-1")
+    assert code == 3
+    assert "start" in out and "std error" not in out and "loss nan" not in out and "log(w) is nan" in out
+
+
 def test_debug_shows_the_traceback(capsys: Any) -> None:
     code, _, err = run(capsys, "fit", "y ~ w*", "@triples", "--debug")
     assert code == 1
     assert "Traceback" in err and "FormulaError" in err
+
+
+def test_an_interrupt_is_said(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(self: st.Problem) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(st.Problem, "fit", interrupted)
+    assert run(capsys, "fit", "y ~ w*x", "@triples") == (130, "", "steepest: interrupted\n")
 
 
 def test_a_defect_is_a_sentence_too(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +254,9 @@ def test_a_fit_prints_what_the_library_finds(capsys: Any, tmp_path: Path) -> Non
     assert (code, err) == (0, "")
     for name, value in expected.parameters.items():
         (line,) = (line for line in out.splitlines() if line.startswith(f"{name} "))
-        assert line.split() == [name, f"{value:.10g}", f"{expected.std_errors[name]:.4g}"]
+        shown, error = line.split()[1:]
+        assert abs(float(shown) - value) <= 1e-6 * expected.std_errors[name]
+        assert len(shown.strip("0.").replace(".", "")) <= 10 and error == f"{expected.std_errors[name]:.4g}"
     assert " ".join(expected.sentence.split()) in " ".join(out.split())
     assert max(len(line) for line in out.splitlines() if str(tmp_path) not in line) <= 80
     assert picture.read_text(encoding="utf-8").startswith("<?xml")

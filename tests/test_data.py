@@ -185,7 +185,7 @@ NUL = b"x,y\n1,2\n3,\0\n"
 FILES: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "empty cell": ("x,y\n1,2\n\n3,\n5,NA\n", ("column 'y'", "2 missing (or NaN) of 3 values", "at line 4", "'drop'")),
     "infinite": ("x,y\n1,2\n3,-inf\n", ("column 'y'", "1 infinite of 2 values", "line 3")),
-    "text": ("x,y\n1,2\n3,abc\n4,N/A\n", ("column 'y', line 3: 'abc' is not a number", "2 such cells", "-1.5e3", "NA")),
+    "text": ("x,y\n1,2\n3,abc\n4,none\n", ("column 'y', line 3: 'abc' is not a number", "2 such cells", "-1.5e3", "NA")),
     "date": ("x,y\n1,2024-01-01\n", ("line 2: '2024-01-01' is not a number",)),
     "decimal comma": ('x,y\n1,"2,5"\n', ("line 2: '2,5' is not a number",)),
     "thousands": ("x,y\n1,1_000\n", ("line 2: '1_000' is not a number",)),
@@ -207,9 +207,13 @@ FILES: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "no rows": ("x,y\n", ("has no rows",)),
     "no header": ("1,2\n3,4\n", ("line 1: '1' is a number", "name the columns")),
     "twice": ("x,y,x\n1,2,3\n", ("line 1: two columns are named 'x'", "Rename")),
-    "semicolon": ("x;y\n1;2\n", ("has no column 'x'", "is the separator ';'?", "'x;y'")),
-    "tabs": ("x\ty\n1\t2\n", ("has no column 'x'", "is the separator '\\t'? Save the file as .tsv")),
-    "blanks": ("x, y\n1,2\n", ("has no column 'y'", "' y', with blanks around the name")),
+    "semicolon": ("x;y\n1;2\n", ("line 1: no ',', but ';': is that the separator?", "Save the file as .csv, with commas")),
+    "tabs": ("x\ty\n1\t2\n", ("line 1: no ',', but '\\t'", "Save the file as .tsv")),
+    "blanks": ("x  y\n1  2\n", ("line 1: no ',', but ' ': is that the separator?",)),
+    "separator without rows": ("x;y\n", ("but ';'",)),
+    "comment": ("# measured in May\nx,y\n1,2\n", ("line 1: a comment", "Remove")),
+    "late comment": ("\n# measured in May\nx,y\n1,2\n", ("line 2: a comment",)),
+    "twice but for blanks": ("x,y, x\n1,2,3\n", ("line 1: two columns are named 'x'",)),
     "near": ("x,yy\n1,2\n", ("has no column 'y': did you mean 'yy'?", "Its columns: 'x', 'yy'")),
     "many": (",".join(f"c{i}" for i in range(50)) + "\n", ("has no column 'x'", "and 30 more")),
     "hostile name": ("x\x1b[2J,'\n1,2\n", ("has no column 'x'", "\\x1b[2J")),
@@ -343,6 +347,28 @@ def test_rounded_literals_are_said(cell: str, said: str, large: bool, tmp_path: 
     assert len(columns.warnings) == bool(said) and said in "".join(columns.warnings)
 
 
+@pytest.mark.parametrize("large", [False, True], ids=["csv", "pyarrow"])
+def test_blanks_around_the_names_of_columns_are_left_out(large: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_file, "LARGE", 0 if large else 10**9)
+    table = read_table(written(tmp_path / "a.csv", "x, y ,z\n1,2,3\n"), "a.csv")
+    assert table.names == ("x", "y", "z")
+    columns = table.columns(["y"])
+    assert columns.arrays[0].tolist() == [2.0]
+    assert columns.warnings == ("a.csv: the blanks around names of columns are left out (' y ')",)
+
+
+@pytest.mark.parametrize("content", ["my col\n1\n2\n", "a;b\n1\n2\n", "my col\n\n 1 \n"])
+def test_one_column_may_have_any_name(content: str, tmp_path: Path) -> None:
+    table = read_table(written(tmp_path / "a.csv", content))
+    assert table.columns(table.names).arrays[0][0] == 1.0
+
+
+@pytest.mark.parametrize("cell", ["", "NA", "N/A", "n/a", "#N/A", "nan", "NaN", "null", " NA "])
+def test_words_for_a_missing_value(cell: str, tmp_path: Path) -> None:
+    columns = read_table(written(tmp_path / "a.csv", f"x,y\n1,{cell}\n2,3\n")).columns(["x", "y"], missing="drop")
+    assert columns.dropped == 1 and columns.arrays[1].tolist() == [3.0]
+
+
 def test_booleans_in_a_file(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     pd.DataFrame({"x": [True, False]}).to_csv(path, index=False)
@@ -353,9 +379,11 @@ def test_booleans_in_a_file(tmp_path: Path) -> None:
     ("data", "words"),
     [
         ("nothing.csv", ("nothing.csv does not exist: did you mean 'nothings.csv'?",)),
+        ("nothing.tsv", ("did you mean 'nothings.csv'?",)),
+        ("other.csv", ("other.csv does not exist\n",)),
         ("nowhere/a.csv", ("there is no folder 'nowhere'",)),
         ("folder.csv", ("is a folder",)),
-        ("data.xlsx", ("'data.xlsx' cannot be read as data", ".csv, .tsv, .parquet", "'@name'")),
+        ("data.xlsx", ("'data.xlsx' cannot be read as data", "Accepted: a file ending in .csv, .tsv, .parquet, or '@name'")),
         ("", ("cannot be read as data",)),
         ("@chwirut", ("unknown example '@chwirut': did you mean '@chwirut1'?", "@misra1a")),
         (3, ("type int cannot be read", "mapping", "frame")),
@@ -371,7 +399,7 @@ def test_data_that_is_none(data: Any, words: tuple[str, ...], tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     Path("folder.csv").mkdir()
     Path("nothings.csv").write_text("x\n1\n")
-    said = message(lambda: read_table(data).columns(["x"]))
+    said = message(lambda: read_table(data).columns(["x"])) + "\n"
     for word in words:
         assert word in said
 

@@ -16,7 +16,7 @@ import pytest
 
 import steepest.io
 from steepest.errors import DataError, OptionError
-from steepest.io import check_writable, replacing, write_bytes, write_text
+from steepest.io import check_suffix, check_writable, replacing, write_bytes, write_text
 
 CALLS = ("open", "close", "chmod", "fsync", "replace", "unlink")
 
@@ -51,6 +51,13 @@ def written_with(faults: Faults, path: Path, monkeypatch: pytest.MonkeyPatch) ->
         except DataError as error:
             return error
     return None
+
+
+@pytest.mark.parametrize("name", ["run.csv", "run", ".parquet", "run.parquet.gz", "run.parquet\n"])
+def test_a_name_that_says_another_format_is_refused(name: str) -> None:
+    check_suffix("run.PARQUET", [".json", ".parquet"])
+    with pytest.raises(OptionError, match=r"must end in \.json or \.parquet"):
+        check_suffix(name, [".json", ".parquet"])
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EACCES])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -20,7 +21,7 @@ from steepest.show.picture import SUFFIXES
 from steepest.show.plots import plot_fit, plot_trace
 from steepest.show.rows import MOST_POINTS, plot_data, plot_residuals, sample
 from steepest.show.steps import plot_loss, plot_parameters, spread
-from steepest.show.tables import fit_html, fit_rows, number, text_table, trace_html
+from steepest.show.tables import estimate, fit_html, fit_rows, number, text_table, trace_html
 
 HOSTILE = "<img src=x onerror=alert(1)> $x_{1}\\undefined$ & \x1b[31m日本]]>--"
 X = np.linspace(0, 4, 9)
@@ -265,6 +266,89 @@ def test_the_scale_of_the_loss(trace: Any, scale: str, tmp_path: Path) -> None:
         assert done.loss[-1] == 0
     assert plot_loss(done, axes()).get_yscale() == scale
     plot_trace(done, tmp_path / "loss.svg")
+
+
+@pytest.mark.parametrize("formula", ["`the y` ~ log(w)*x", "log(`the y`) ~ log(w)*x*z", "`the y` ~ log(w)"])
+def test_where_nothing_was_fitted_the_data_are_drawn_and_the_reason_is_said(formula: str, tmp_path: Path) -> None:
+    failed = st.fit(formula, {"x": X, "the y": X + 1, "z": X**2}, start={"w": -1})
+    figure = failed.plot(tmp_path / "failed.svg")
+    (ax,) = figure.axes
+    (points,) = ax.lines
+    y = np.log(X + 1) if formula.startswith("log") else X + 1
+    np.testing.assert_allclose(points.get_ydata(), y, rtol=1e-15)
+    assert ax.get_ylabel() == ("log(the y)" if formula.startswith("log") else "the y")
+    said = " ".join(text.get_text().replace("\n", " ") for text in figure.texts)
+    assert "Nothing was fitted; nonfinite: log(w) is nan" in said and "±" not in said
+    assert fit_rows(failed) == [("parameter", "start"), ("w", "-1")]
+
+
+@pytest.mark.parametrize("what", ["fit", "trace"])
+def test_the_title_says_an_expected_end_once(what: str, request: Any) -> None:
+    result = request.getfixturevalue(what)
+    said = " ".join(text.get_text().replace("\n", " ") for text in result.plot().texts)
+    assert result.reason not in said
+    assert said.endswith("; converged." if what == "fit" else f"to {result.loss[-1]:.6g}.")
+
+
+def test_a_descent_that_failed_says_why_in_its_title() -> None:
+    trace = descended("y ~ w*x", "@triples", lr=1.0)
+    assert trace.reason in " ".join(text.get_text().replace("\n", " ") for text in trace.plot().texts)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (0.19027818370123, 0.0219, "0.19027818"),
+        (-1234567.0123456, 0.5, "-1234567.012"),  # 10 digits
+        (1234567.0123456, 2e14, "0"),
+        (3e-17, 0.1, "0"),
+        (1 / 3, 0.0, "0.3333333333"),
+        (1 / 3, float("nan"), "0.3333333333"),
+        (1.7976931348623157e308, 1e300, "1.797693135e+308"),
+    ],
+)
+def test_digits_follow_the_standard_error(value: float, error: float, shown: str) -> None:
+    assert estimate(value, error) == shown
+
+
+def test_negative_numbers_have_the_sign_of_the_axes() -> None:
+    result = st.fit("y ~ a + b*x", {"x": X, "y": -2 * X - np.sin(9 * X)}, start={"a": 1, "b": 1})
+    said = " ".join(text.get_text() for text in result.plot().texts)
+    assert "b = −" in said and "-" not in said
+    assert (
+        "w = −"
+        in plot_parameters(descended("y ~ w*x", {"x": X, "y": -X}, lr=0.01, steps=9, start={"w": 0}), axes()).texts[0].get_text()
+    )
+
+
+def test_rows_and_whole_numbers_have_whole_ticks() -> None:
+    problem = st.Problem("y ~ a", {"y": [3.0, 4.0]}, start={"a": 1})
+    for draw in (plot_data, plot_residuals):
+        ticks = draw(problem.objective(), [1], axes()).get_xticks()
+        np.testing.assert_array_equal(ticks, np.round(ticks))
+
+
+def test_residuals_keep_off_the_frame(fit: Fit) -> None:
+    ax = plot_residuals(fit.objective, fit.theta, axes())
+    left = np.asarray(ax.lines[1].get_ydata())
+    low, high = ax.get_ylim()
+    assert min(left.min() - low, high - left.max()) > 0.08 * (high - low)
+
+
+def test_lines_and_their_labels_look_alike() -> None:
+    start = dict.fromkeys([f"w{k}" for k in range(8)], 0.5)
+    ax = plot_parameters(descended("y ~ poly(x, 7, w)", "@noisy-line", start=start, lr=0.1, steps=20), axes())
+    for line, leader in zip(ax.lines[:8], ax.lines[8:], strict=True):
+        assert (line.get_color(), line.get_linestyle()) == (leader.get_color(), leader.get_linestyle())
+
+
+def test_the_first_two_labels_of_a_long_descent_stand_apart() -> None:
+    trace = descended("y ~ poly(x, 7, w)", "@sine", steps=200_000, every=10)
+    figure = trace.plot()
+    figure.canvas.draw()
+    (ax,) = (ax for ax in figure.axes if ax.get_xlabel() == "step (logarithmic)")
+    boxes = [label.get_window_extent() for label in ax.get_xticklabels() if label.get_text()]
+    assert len(boxes) > 3 and all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
 
 
 @pytest.mark.parametrize("lr", [1.0, 1e200])

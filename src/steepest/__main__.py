@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import sys
 
-from steepest.cli.main import main
+
+def main() -> int:
+    """The command, also while it is still being imported: Ctrl-C then is no traceback."""
+    try:
+        from steepest.cli.main import main as command
+
+        return command()
+    except KeyboardInterrupt:
+        sys.stderr.write("steepest: interrupted\n")
+        return 130
+
 
 if __name__ == "__main__":
     sys.exit(main())

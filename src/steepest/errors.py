@@ -55,15 +55,16 @@ def pointed(text: str, position: int, width: int = 76) -> str:
     return f"  {shown}\n  {' ' * (position - first)}^"
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+def unknown(kind: str, name: object, known: Iterable[str]) -> str:
     """The sentence for a name that is not in a table: the nearest name and the whole list.
 
     >>> unknown("loss", "msee", ["mse", "mae"])
     "unknown loss 'msee': did you mean 'mse'? Known: mse, mae"
     """
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f": did you mean '{near[0]}'?" if near else "."
+    folded = {known.casefold(): known for known in names}
+    near = difflib.get_close_matches(str(name).casefold(), folded, n=1)
+    hint = f": did you mean '{folded[near[0]]}'?" if near else "."
     return f"unknown {kind} '{name}'{hint} Known: {', '.join(names)}"
 
 

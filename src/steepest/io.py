@@ -8,12 +8,23 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from steepest.errors import DataError, OptionError
 
 Target = str | os.PathLike[str]
+
+
+def check_suffix(path: Target, suffixes: Sequence[str]) -> None:
+    """Refuses a name that does not say the format that would be written: its end must be one of `suffixes`, as ".json".
+
+    >>> check_suffix("run.csv", [".parquet"])
+    Traceback (most recent call last):
+    steepest.errors.OptionError: cannot write 'run.csv': the name of this file must end in .parquet
+    """
+    if Path(path).suffix.lower() not in suffixes:
+        raise OptionError(f"cannot write {str(path)!r}: the name of this file must end in {' or '.join(suffixes)}")
 
 
 def check_writable(path: Target) -> None:

@@ -13,10 +13,10 @@ from steepest.calculus.derivation import Derivation
 from steepest.data.read import read_table
 from steepest.descent.descend import Callback
 from steepest.descent.objective import Array, Objective
-from steepest.descent.parameters import RandomStart, read_start
+from steepest.descent.parameters import RandomStart, is_finite, read_start, shown
 from steepest.descent.responses import check_responses
 from steepest.descent.run import Options, run
-from steepest.descent.trace import Trace
+from steepest.descent.trace import Trace, frozen
 from steepest.engines.table import Kernels, choose, kernels
 from steepest.errors import OptionError, SteepestWarning
 from steepest.language.formula import parse_formula
@@ -67,7 +67,8 @@ class Problem:
         count = len(self.formula.columns)
         self.columns = columns.first(count)
         check_responses(self.derivation, self.columns)
-        self.weights = None if weights is None else read_weights(columns.arrays[count] if named else weights, columns.rows)
+        given = columns.arrays[columns.names.index(weights)] if isinstance(weights, str) else weights
+        self.weights = None if given is None else read_weights(given, columns.rows)
         self._start = read_start(start, self.parameters, table.start)
         self._say([*self.formula.warnings, *columns.warnings])
         self._kernels: dict[str, Kernels] = {}
@@ -203,23 +204,18 @@ class Problem:
     def _gap(self, gap: float, until_loss: float | None) -> float:
         if until_loss is not None:
             raise OptionError("until_loss and until_gap are both given: give one of them")
-        if not (isinstance(gap, int | float) and 0 <= gap < float("inf")):
-            raise OptionError(f"until_gap is {gap!r}: give a finite number, 0 or more")
+        if isinstance(gap, bool | str) or not is_finite(gap) or gap < 0:
+            raise OptionError(f"until_gap is {shown(gap)}: give a finite number, 0 or more")
         best = self.fit()
         if best.outcome != "converged":
             raise OptionError(f"until_gap needs the minimum, which the fit did not reach ({best.reason}): give until_loss")
         return best.loss + gap
 
     def _theta(self, given: Any, engine: str) -> Array:
-        values = given if isinstance(given, Mapping) else {name: v for name, v in zip(self.parameters, given, strict=False)}
-        if len(values) != len(self.parameters) or (not isinstance(given, Mapping) and len(given) != len(self.parameters)):
-            missing = [name for name in self.parameters if name not in values]
-            raise OptionError(
-                f"theta needs {len(self.parameters)} values ({', '.join(self.parameters)}); "
-                + (f"missing: {', '.join(missing)}" if missing else f"{len(given)} were given")
-            )
-        point = read_start(values, self.parameters, {})
-        vector: Array = self.objective(engine).kernels.vector(point.values)
+        if isinstance(given, Mapping) and (missing := [name for name in self.parameters if name not in given]):
+            raise OptionError(f"theta has no value for {', '.join(missing)}")
+        values = read_start(given, self.parameters, {}).values
+        vector: Array = self.objective(engine).kernels.vector(values)
         return vector
 
     @staticmethod
@@ -240,7 +236,10 @@ class Problem:
 
 def read_weights(given: Any, rows: int) -> Array:
     """Non-negative finite weights, one a row, not all zero."""
-    weights = np.array(given, dtype=np.float64)
+    try:
+        weights = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise OptionError("weights must be one number for each row, or the name of a column") from None
     if weights.shape != (rows,):
         raise OptionError(f"weights have the shape {weights.shape}: give one for each of the {rows} rows")
     wrong = ~(np.isfinite(weights) & (weights >= 0))
@@ -249,7 +248,7 @@ def read_weights(given: Any, rows: int) -> Array:
         raise OptionError(f"weights must be finite and not negative: weight {weights[row]} at row index {row} ({wrong.sum()} such)")
     if not weights.any():
         raise OptionError("weights are all zero: at least one row must count")
-    return weights
+    return frozen(weights)
 
 
 def fit(formula: str, data: Any, loss: str = "mse", start: Any = None, **options: Any) -> Fit:

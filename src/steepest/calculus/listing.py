@@ -9,8 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from steepest.calculus.algebra import Algebra, TooLarge
-from steepest.calculus.worked import Worked, combined, outputs_of, worked
-from steepest.language.names import printable
+from steepest.calculus.worked import Fresh, Worked, combined, outputs_of, worked
 from steepest.language.program import Program
 from steepest.language.text import to_text
 
@@ -45,18 +44,16 @@ def text(derivation: Derivation) -> str:
         raise derivation.refusal("text") from None
     plan = worked(program, outputs_of(parts, derivation.size), formula, LONGEST)
     reduction = "mean" if loss.mean else "sum"
+    total = Fresh([*formula.parameters, *formula.columns, *plan.names.values()])("L", "J", "E")
     lines = []
     for name, node in plan.lines:
         if name:
             right = f"{reduction}({_expression(plan, node, derivation, loss.scale)})"
-            lines.append(f"{_left(name, formula.parameters)} = {right}")
+            below = "" if name == "loss" else formula.parameters[int(name.removeprefix("gradient_"))]
+            lines.append(f"d{total}/d{below} = {right}" if below else f"{total} = {right}")
         else:
             lines.append(f"{plan.names[node]} = {_expression(plan, node, derivation, None)}")
     return "\n".join(lines)
-
-
-def _left(output: str, parameters: tuple[str, ...]) -> str:
-    return "L" if output == "loss" else f"dL/d{printable(parameters[int(output.removeprefix('gradient_'))])}"
 
 
 def _expression(plan: Worked, node: int, derivation: Derivation, scale: Fraction | None) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from steepest.calculus.derivation import Derivation
 
 KNOWN = frozenset(name for name, row in FUNCTIONS.items() if row.sympy) | {"sinc"}
-MOST_OPERATIONS = 50_000
+MOST_OPERATIONS = 20_000
 MOST_ROWS = 1_000
 
 Leaves = Mapping[str, Sequence[Any]]
@@ -36,13 +36,16 @@ def row_outputs(derivation: Derivation, kind: str) -> dict[str, Any]:
     """
     program = expand(derivation.program(kind), KNOWN)
     _limit(len(program.nodes))
-    return _values(_scaled(program, derivation.criterion.scale), symbols(derivation))
+    try:
+        return _values(_scaled(program, derivation.criterion.scale), symbols(derivation))
+    except RecursionError:
+        raise _refusal() from None
 
 
 def over_rows(derivation: Derivation, columns: Sequence[Iterable[float]], weights: Iterable[float] | None) -> Any:
     """The loss over all rows as an expression in the parameters, unexpanded; a float is the binary fraction that it is.
 
-    Raises OptionError beyond 1,000 rows, or 50,000 operations.
+    Raises OptionError beyond 1,000 rows, or 20,000 operations.
     """
     import sympy
 
@@ -60,10 +63,13 @@ def over_rows(derivation: Derivation, columns: Sequence[Iterable[float]], weight
     counts = [_number(1)] * len(rows) if weights is None else [_number(w) for w in weights]
     factor = _number(loss.scale) / (sympy.Add(*counts) if loss.mean else 1)
     terms = []
-    for row, count in zip(rows, counts, strict=True):
-        leaves = {"parameter": parameters, "column": [_number(value) for value in row]}
-        terms.append(factor * count * _values(program, leaves)["loss"])
-    return sympy.Add(*terms)
+    try:
+        for row, count in zip(rows, counts, strict=True):
+            leaves = {"parameter": parameters, "column": [_number(value) for value in row]}
+            terms.append(factor * count * _values(program, leaves)["loss"])
+        return sympy.Add(*terms)
+    except RecursionError:
+        raise _refusal() from None
 
 
 def _scaled(program: Program, scale: Fraction) -> Program:
@@ -143,6 +149,10 @@ def _values(program: Program, leaves: Leaves) -> dict[str, Any]:
         values.append(value)
         free.append(symbolic)
     return {name: filled(values[index]) for name, index in program.outputs.items()}
+
+
+def _refusal() -> OptionError:
+    return OptionError("functions are nested too deeply for SymPy here; latex() and text() of the derivation have no such limit")
 
 
 class _Filled:

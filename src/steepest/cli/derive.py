@@ -11,7 +11,6 @@ from steepest.calculus.derivation import Derivation
 from steepest.cli import options
 from steepest.cli.options import names, option, pairs, switch
 from steepest.cli.output import say
-from steepest.data.read import read_table
 from steepest.errors import OptionError, SteepestWarning
 from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
@@ -46,7 +45,7 @@ def derive(
         raise OptionError("--latex and --text are both given: give one of them")
     if data and columns:
         raise OptionError("--columns is given, but the data name the columns: give one of them")
-    known = list(read_table(data).names) if data else names(columns, "--columns") or _columns_of(formula)
+    known = list(options.table_of(formula, data).names) if data else names(columns, "--columns") or _columns_of(formula)
     parsed = parse_formula(formula, known, pairs(constants, "--constants"))
     said = list(parsed.warnings)
     if not (data or columns):

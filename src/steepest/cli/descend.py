@@ -7,21 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from steepest.cli import options
-from steepest.cli.options import number, option, real
+from steepest.cli.options import number, option, real, whole
 from steepest.cli.output import report, say_json, write
 from steepest.cli.progress import progress
 from steepest.descent.descend import INTERRUPTED
-from steepest.descent.trace import Trace
+from steepest.descent.rates import automatic
+from steepest.descent.trace import Recorder, Trace
 from steepest.errors import OptionError
 from steepest.show.picture import SUFFIXES
 from steepest.show.tables import trace_rows
 
 Rate = Annotated[str, option("--lr", "auto|0.01|1/10", "The learning rate; auto (the default) is found from the curvature.")]
-Steps = Annotated[int | None, option("--steps", "N", "How many steps: 1000 unless given.")]
-Epochs = Annotated[int | None, option("--epochs", "N", "The same, counted in passes over the data.")]
+Steps = Annotated[str | None, option("--steps", "N", "How many steps: 1000 unless given.")]
+Epochs = Annotated[str | None, option("--epochs", "N", "The same, counted in passes over the data.")]
 Engine = Annotated[str, option("--engine", "ENGINE", "auto (the default), numpy, compiled, or sympy for exact fractions.")]
 Method = Annotated[str, option("--method", "METHOD", "gd (the default).")]
 UntilLoss = Annotated[str | None, option("--until-loss", "L", "Stop when the loss is at most L.")]
@@ -29,9 +31,9 @@ UntilGap = Annotated[str | None, option("--until-gap", "L", "Stop when the loss 
 UntilGradient = Annotated[str | None, option("--until-gradient", "G", "Stop when the norm of the gradient is at most G.")]
 UntilChange = Annotated[str | None, option("--until-change", "C", "Stop when a step changes the loss by at most C of itself.")]
 Seconds = Annotated[str | None, option("--seconds", "S", "Stop after S seconds.")]
-Every = Annotated[int | None, option("--every", "K", "Keep every K-th point of the trace.")]
+Every = Annotated[str | None, option("--every", "K", "Keep every K-th point of the trace.")]
 Random = Annotated[str, option("--random", "normal|uniform", "Draw the start at random.")]
-Seed = Annotated[int | None, option("--seed", "N", "The seed of --random: 0 unless given.")]
+Seed = Annotated[str | None, option("--seed", "N", "The seed of --random: 0 unless given.")]
 TraceFile = Annotated[str, option("--trace", "FILE", "Write every kept point and the recipe: .parquet.")]
 
 EXIT_CODES = {"converged": 0, "steps": 0, "time": 0, "stopped": 1, "diverged": 3, "nonfinite": 3}
@@ -79,11 +81,13 @@ def descend(
     options.check_target(trace, "--trace", (".parquet",))
     exact = engine == "sympy"
     problem = options.make_problem(
-        formula, data, loss, start, fix, weights, constants, missing, draw=_draw(random, seed), exact=exact
+        formula, data, loss, start, fix, weights, constants, missing, draw=_draw(random, whole(seed, "--seed")), exact=exact
     )
     with _terminable(), progress(quiet) as callback:
         result = problem.descend(
-            method, _rate(lr, exact), steps, engine=engine, epochs=epochs, every=every, callback=callback,
+            method, _rate(lr, exact), whole(steps, "--steps"), engine=engine, callback=callback,
+            epochs=whole(epochs, "--epochs"),
+            every=whole(every, "--every"),
             until_loss=real(until_loss, "--until-loss"),
             until_gap=real(until_gap, "--until-gap"),
             until_gradient=real(until_gradient, "--until-gradient"),
@@ -125,7 +129,31 @@ def _print(result: Trace, as_json: bool, quiet: bool) -> None:
         say_json(values | {"outcome": result.outcome, "sentence": result.sentence, "recipe": result.recipe})
     elif not quiet:
         recipe, steps = result.recipe, int(result.step[-1])
+        sentence = result.sentence.replace(f"stopped: {INTERRUPTED}", INTERRUPTED)
+        norm = f"gradient norm {float(np.linalg.norm(result.gradient[-1].astype(float))):.6g} at the end"
         rate = f"lr {recipe['lr']}" + (f": {recipe['first_lr']:.6g}, {recipe['lr_why']}" if recipe["lr"] == "auto" else "")
         speed = f"{result.seconds:.3g} s" + (f", {steps / result.seconds:,.0f} steps/s" if steps else "")
-        lines = [result.sentence, f"·{rate}", f"·engine {recipe['engine']}: {recipe['engine_why']}", f"·{speed}"]
-        report(recipe, trace_rows(result), lines)
+        engine = f"engine {recipe['engine']}: {recipe['engine_why']}"
+        quiet_lines = [norm, rate, engine, speed, *_thinned(result)]
+        report(recipe, trace_rows(result), [sentence, *_advice(result), *(f"·{line}" for line in quiet_lines)])
+
+
+def _advice(result: Trace) -> list[str]:
+    """What to do when the rate was too large."""
+    first, last = float(result.loss[0]), float(result.loss[-1])
+    failed = result.outcome in ("diverged", "nonfinite") and np.isfinite(first)
+    if result.recipe["lr"] == "auto" or not (failed or last > first):
+        return []
+    with np.errstate(all="ignore"):
+        begin, _ = automatic(result.objective, result.objective.at(result.theta[0]))
+    rose = "The loss rose: take" if last > first else "Take"
+    return [f"{rose} a smaller --lr, or --lr auto, which would begin at {begin:.4g}."]
+
+
+def _thinned(result: Trace) -> list[str]:
+    """Where points of the trace were left out."""
+    every = result.recipe["every"]
+    if every == 1 or len(result) < 2:
+        return []
+    dense = f" after the first {Recorder.first:,}" if int(result.step[1]) < every else ""
+    return [f"{len(result):,} points kept, every {every:,} steps{dense} (--every K chooses)"]

@@ -9,7 +9,7 @@ import typer
 from steepest.cli import options
 from steepest.cli.output import report, say_json, write
 from steepest.show.picture import SUFFIXES
-from steepest.show.tables import fit_rows
+from steepest.show.tables import fit_rows, found_something
 
 Save = Annotated[str, options.option("--save", "FILE", "Write the fit with all its digits: .json.")]
 
@@ -45,7 +45,8 @@ def fit(
     if as_json:
         say_json({key: getattr(result, key) for key in KEYS})
     elif not quiet:
-        report(result.recipe, fit_rows(result), [f"loss {result.loss:.10g}", result.sentence])
+        loss_line = [f"loss {result.loss:.10g}"] if found_something(result) else []
+        report(result.recipe, fit_rows(result), [*loss_line, result.sentence])
     write(save, result.save, as_json or quiet)
     write(plot, result.plot, as_json or quiet)
     raise typer.Exit(EXIT_CODES[result.outcome])

@@ -6,15 +6,16 @@ import math
 import re
 from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from steepest.data.read import read_table
+from steepest.data.table import Table
 from steepest.descent.parameters import random
-from steepest.errors import FormulaError, OptionError
-from steepest.io import check_writable
+from steepest.errors import FormulaError, OptionError, unknown
+from steepest.io import check_suffix, check_writable
+from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
 from steepest.language.names import printable
 from steepest.problem import Problem
@@ -75,6 +76,19 @@ def real(text: str | None, what: str) -> float | None:
     return None if text is None else float(number(text, what))
 
 
+def whole(text: str | None, what: str) -> int | None:
+    """A whole number, also as 1e6; None stays None."""
+    if text is None:
+        return None
+    try:
+        value = number(text, what)
+    except OptionError:
+        value = Fraction(-1)
+    if value.denominator > 1 or value < 0:
+        raise OptionError(f"{what} is '{printable(text, 40)}': give a whole number, 0 or more, as 10000 or 1e4")
+    return int(value)
+
+
 def pairs(text: str, flag: str) -> dict[str, Fraction]:
     """`a=1,b=1/2`: exact numbers by name."""
     values: dict[str, Fraction] = {}
@@ -100,9 +114,18 @@ def check_target(path: str, flag: str, suffixes: tuple[str, ...]) -> None:
     """Refuses a file that could not be written, before the work is done. No path is no file."""
     if not path:
         return
-    if Path(path).suffix.lower() not in suffixes:
-        raise OptionError(f"{flag} {printable(path, 200)}: the name of this file must end in {' or '.join(suffixes)}")
-    check_writable(path)
+    try:
+        check_suffix(path, suffixes)
+        check_writable(path)
+    except OptionError as error:
+        raise OptionError(f"{flag}: {error}") from None
+
+
+def table_of(formula: str, data: str) -> Table:
+    """The table of the data of a command."""
+    if "~" in data and "~" not in formula:
+        raise OptionError("formula and data are swapped: give the formula first, then the data")
+    return read_table(data)
 
 
 def make_problem(
@@ -119,10 +142,15 @@ def make_problem(
     exact: bool = False,
 ) -> Problem:
     """The problem that the words of a command stand for. `draw`: a distribution and a seed; `exact` keeps fractions."""
-    table = read_table(data)
+    table = table_of(formula, data)
+    parameters = parse_formula(formula, table.names, pairs(constants, "--constants")).parameters
     kind: Callable[[Fraction], Any] = Fraction if exact else float
     given: Any = {name: kind(value) for name, value in pairs(start, "--start").items()}
     for name in names(fix, "--fix"):
+        if "=" in name:
+            raise OptionError(f"--fix {printable(name)}: write --start {printable(name)} --fix {printable(name.partition('=')[0])}")
+        if name not in parameters:
+            raise OptionError(f"--fix: {unknown('parameter', printable(name), parameters)}")
         if name not in given and name not in table.start:
             raise OptionError(f"--fix {printable(name)}: say at which value, with --start {printable(name)}=…")
         given[name] = {"value": given.get(name, table.start.get(name)), "fixed": True}

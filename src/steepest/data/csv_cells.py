@@ -12,7 +12,7 @@ from steepest.data.numbers import rounding
 from steepest.data.table import Array, counted, quoted
 from steepest.errors import DataError
 
-MISSING = frozenset({"", "NA", "nan", "NaN", "null"})
+MISSING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "nan", "NaN", "null"})
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 WORDS = {"true": 1.0, "false": 0.0} | {sign + word: float(sign + word) for sign in ("", "+", "-") for word in ("inf", "infinity")}
 # A literal that may not survive as float64: 18 digits, an integer of 16, or an exponent near the end of the range.
@@ -59,7 +59,7 @@ class Cells:
             count, line, text = self.odd["text"]
             raise DataError(
                 f"{place}, line {line}: {quoted(text, 40)} is not a number ({counted(count, 'such cell')} in all).\n"
-                f"Write numbers as -1.5e3. A missing value is an empty cell, NA, nan, NaN or null."
+                f"Write numbers as -1.5e3. A missing value is an empty cell, NA, N/A, nan or null."
             )
         if "huge" in self.odd:
             count, line, text = self.odd["huge"]

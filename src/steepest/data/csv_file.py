@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from steepest.data.csv_cells import LONG, Cells, is_number
-from steepest.data.table import Array, Reading, Table, counted, quoted, reading, row_index
+from steepest.data.table import Array, Reading, Table, counted, listed, quoted, reading, row_index
 from steepest.errors import DataError
 
 LARGE = 4_000_000  # bytes; below, importing pyarrow takes longer than reading
@@ -30,8 +30,9 @@ class _File(NamedTuple):
     path: Path
     source: str
     delimiter: str
-    header: tuple[str, ...]
+    header: tuple[str, ...]  # without blanks around the names
     header_lines: int
+    said: tuple[str, ...]  # warnings
     plain: bool  # no quotes below the header
 
     def fail(self, line: int, sentence: str) -> DataError:
@@ -41,18 +42,21 @@ class _File(NamedTuple):
 def open_csv(path: Path, source: str) -> Table:
     """The table of a .csv or .tsv file, its header checked. Raises `DataError` with the line."""
     quotes = _scan(path, source)
-    file = _File(path, source, DELIMITERS[path.suffix.lower()], (), 0, False)
-    for cells, line in _rows(file):
-        header, lines = tuple(cells), line
-        break
-    else:
+    file = _File(path, source, DELIMITERS[path.suffix.lower()], (), 0, (), False)
+    first = list(islice(_rows(file), 2))
+    if not first:
         raise DataError(f"{source} has no header: its first line must name the columns")
+    _check_dialect(file, first)
+    written, lines = first[0]
+    header = tuple(name.strip() for name in written)
+    blanks = [name for name in written if name != name.strip()]
+    said = (f"{source}: the blanks around names of columns are left out ({listed(blanks)})",) if blanks else ()
     with path.open(encoding="utf-8-sig", newline="") as text:
         quotes -= sum(row.count('"') for row in islice(text, lines))
-    file = file._replace(header=header, header_lines=lines, plain=not quotes)
+    file = file._replace(header=header, header_lines=lines, said=said, plain=not quotes)
     _check_header(file)
     names = tuple(name for name in header if name)
-    return Table(names, source, partial(_read, file), hint=_separator(file))
+    return Table(names, source, partial(_read, file))
 
 
 def _check_header(file: _File) -> None:
@@ -66,12 +70,17 @@ def _check_header(file: _File) -> None:
             raise file.fail(file.header_lines, f"two columns are named {quoted(name)}.\nRename one of them.")
 
 
-def _separator(file: _File) -> str:
-    for separator in ";\t,|":
-        if len(file.header) == 1 and separator in file.header[0] and separator != file.delimiter:
+def _check_dialect(file: _File, first: list[tuple[list[str], int]]) -> None:
+    """A first line without a delimiter may name one column; not if it is a comment, or another separator is in both rows."""
+    rows, line = [cells for cells, _ in first], first[0][1]
+    if len(rows[0]) > 1:
+        return
+    if rows[0][0].lstrip().startswith("#"):
+        raise file.fail(line, "a comment, but the first line must name the columns.\nRemove the lines with '#' at the top.")
+    for separator in ";\t,| ":
+        if separator != file.delimiter and all(separator in file.delimiter.join(row).strip() for row in rows):
             ending = next((end for end, usual in DELIMITERS.items() if usual == separator), ".csv, with commas")
-            return f"is the separator {separator!r}? Save the file as {ending}"
-    return ""
+            raise file.fail(line, f"no {file.delimiter!r}, but {separator!r}: is that the separator?\nSave the file as {ending}.")
 
 
 def _scan(path: Path, source: str) -> int:
@@ -108,7 +117,7 @@ def _read(file: _File, names: tuple[str, ...]) -> Reading:
     if file.plain and os.path.getsize(file.path) >= LARGE:
         arrays = _read_fast(file, names)
         if arrays is not None:
-            return Reading(arrays, (), row_index)
+            return Reading(arrays, file.said, row_index)
     columns = {name: Cells(name) for name in names}
     places = [(file.header.index(name), columns[name].add) for name in names]
     lines = array("q")
@@ -119,7 +128,8 @@ def _read(file: _File, names: tuple[str, ...]) -> Reading:
         for place, add in places:
             add(cells[place], line)
     done = {name: column.finish(file.source) for name, column in columns.items()}
-    return reading(done, lambda row: f"line {lines[row]}")
+    read = reading(done, lambda row: f"line {lines[row]}")
+    return read._replace(warnings=(*file.said, *read.warnings))
 
 
 def _rows(file: _File) -> Iterator[tuple[list[str], int]]:

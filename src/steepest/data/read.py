@@ -18,10 +18,8 @@ from steepest.data.table import Reading, Table, quoted, reading, row_index
 from steepest.errors import DataError
 
 FILES = {".csv": open_csv, ".tsv": open_csv, ".parquet": open_parquet}
-ACCEPTED = (
-    "a mapping of names to arrays, a pandas, polars or pyarrow frame (collected, not lazy),"
-    f" a file ending in {', '.join(FILES)}, or '@name' of a shipped example"
-)
+NAMED = f"a file ending in {', '.join(FILES)}, or '@name' of a shipped example"
+ACCEPTED = f"a mapping of names to arrays, a pandas, polars or pyarrow frame (collected, not lazy), {NAMED}"
 
 
 def read_table(data: object, name: str | None = None) -> Table:
@@ -51,7 +49,7 @@ def read_table(data: object, name: str | None = None) -> Table:
 def _file(path: Path, source: str) -> Table:
     reader = FILES.get(path.suffix.lower())
     if reader is None:
-        raise DataError(f"{quoted(source, 200)} cannot be read as data.\nAccepted: {ACCEPTED}.")
+        raise DataError(f"{quoted(source, 200)} cannot be read as data.\nAccepted: {NAMED}.")
     try:
         if path.is_dir():
             raise DataError(f"{source} is a folder.\nGive the path of a file.")
@@ -79,9 +77,9 @@ def _closed(source: str, error: OSError) -> DataError:
 def _not_found(path: Path, source: str) -> str:
     if not path.parent.is_dir():
         return f"{source} does not exist: there is no folder {quoted(str(path.parent), 200)}"
-    others = [other.name for other in path.parent.iterdir() if other.suffix.lower() in FILES]
-    near = difflib.get_close_matches(path.name, others, n=1)
-    return f"{source} does not exist" + (f": did you mean {quoted(near[0])}?" if near else "")
+    others = {other.stem: other.name for other in path.parent.iterdir() if other.suffix.lower() in FILES}
+    near = difflib.get_close_matches(path.stem, others, n=1, cutoff=0.75)
+    return f"{source} does not exist" + (f": did you mean {quoted(others[near[0]])}?" if near else "")
 
 
 def _mapping(data: Mapping[Any, Any], source: str) -> Table:

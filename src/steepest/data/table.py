@@ -66,8 +66,7 @@ class Columns:
 class Table:
     """Named columns that are read when they are asked for.
 
-    `start`, `formula` and `loss` are those of a shipped example, empty otherwise. `hint` says why a column may not be
-    found.
+    `start`, `formula` and `loss` are those of a shipped example, empty otherwise.
     """
 
     names: tuple[str, ...]
@@ -76,7 +75,6 @@ class Table:
     start: Mapping[str, float] = field(default_factory=dict)
     formula: str = ""
     loss: str = ""
-    hint: str = field(default="", repr=False)
 
     def columns(self, names: Sequence[str], missing: str = "refuse") -> Columns:
         """Reads these columns.
@@ -101,7 +99,7 @@ class Table:
     def _not_found(self, name: str) -> str:
         trimmed = [other for other in self.names if other.strip() == name.strip()]
         near = trimmed or difflib.get_close_matches(name, self.names, n=1)
-        hint = self.hint or (f"did you mean {quoted(near[0])}?" if near else "")
+        hint = f"did you mean {quoted(near[0])}?" if near else ""
         if trimmed:
             hint = f"there is {quoted(trimmed[0])}, with blanks around the name: rename it"
         listed = ", ".join(quoted(other) for other in self.names[:20])

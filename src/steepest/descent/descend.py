@@ -14,7 +14,7 @@ from steepest.descent.objective import Array, Objective
 from steepest.descent.rates import Rates
 from steepest.descent.runners import Rows, Runner, Snapshot
 from steepest.descent.stopping import Stop, Until, first_stop
-from steepest.descent.trace import Recorder, Trace
+from steepest.descent.trace import Recorder, Trace, frozen
 from steepest.engines.exact import TooManyDigits
 
 BLOCK_SECONDS = 0.02
@@ -22,7 +22,7 @@ INTERRUPTED = "interrupted"
 
 
 class Progress(NamedTuple):
-    """What a callback is told after each block; a callback that returns True stops the descent."""
+    """The latest row, as a callback is told of it after each block; a callback that returns True stops the descent."""
 
     step: int
     steps: int
@@ -55,7 +55,8 @@ def descend(
             try:
                 stop = loop.block()
                 now = time.perf_counter() - began
-                if callback is not None and callback(loop.progress(now)) is True and stop is None:
+                told = callback is not None and loop.recorder.latest and callback(loop.progress(now))
+                if told is True and stop is None:
                     stop = Stop(loop.done, "stopped", "the callback asked for it")
             except KeyboardInterrupt:  # from the callback, or where somebody else handles Ctrl-C
                 stop = Stop(loop.done, "stopped", INTERRUPTED)
@@ -136,15 +137,15 @@ class _Loop:
         self._record(Rows(*(np.array([part]) for part in point)), self.rates.block(self.done, 1), 1)
 
     def progress(self, seconds: float) -> Progress:
-        loss = np.nan if self.last_loss is None else float(self.last_loss)
-        return Progress(min(self.done, self.steps), self.steps, loss, self.runner.snapshot()[0], seconds)
+        step, theta, loss, *_ = (part[0] for part in self.recorder.latest)
+        return Progress(int(step), self.steps, float(loss), theta.copy(), seconds)
 
     def trace(self, stop: Stop, seconds: float, recipe: Mapping[str, Any]) -> Trace:
         if self.last_loss is None:  # interrupted before the first block was finished
             self.look()
-        step, theta, loss, gradient, lr = self.recorder.finish()
+        step, theta, loss, gradient, lr = (frozen(column) for column in self.recorder.finish())
         return Trace(
-            self.objective.derivation.formula.parameters, step, step.astype(float), theta, loss, gradient, lr,
+            self.objective.derivation.formula.parameters, step, frozen(step.astype(float)), theta, loss, gradient, lr,
             stop.outcome, stop.reason, seconds, {**recipe, "every": self.recorder.every}, self.objective,
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steepest.errors import EngineError
-from steepest.io import replacing
+from steepest.io import check_suffix, replacing
 
 if TYPE_CHECKING:
     from steepest.descent.trace import Trace
@@ -23,6 +23,7 @@ def to_pandas(trace: Trace) -> Any:
 
 def save(trace: Trace, path: str | Path) -> None:
     """Parquet with page checksums; the recipe is JSON in the file's metadata under the key `steepest`."""
+    check_suffix(path, [".parquet"])
     import pyarrow
     import pyarrow.parquet
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,11 @@ def random(distribution: str, seed: int = 0, scale: float = 1.0) -> RandomStart:
     RandomStart(distribution='normal', seed=0, scale=1.0)
     """
     if distribution not in ("normal", "uniform"):
-        raise OptionError(unknown("distribution of starts", distribution, ["normal", "uniform"]))
+        raise OptionError(unknown("distribution of starts", str(distribution), ["normal", "uniform"]))
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise OptionError(f"seed is {shown(seed)}: give a whole number, 0 or more")
+    if not is_finite(scale) or scale <= 0:
+        raise OptionError(f"scale is {shown(scale)}: give a number in (0, inf)")
     return RandomStart(distribution, seed, scale)
 
 
@@ -71,18 +75,34 @@ def _entry(name: str, entry: Any) -> tuple[Any, bool]:
 
 
 def _number(name: str, value: Any) -> Any:
-    exact = getattr(value, "is_Rational", False)  # SymPy's numbers are no Number
-    if (not exact and (isinstance(value, bool) or not isinstance(value, Number))) or not np.isfinite(float(value)):
-        raise OptionError(f"start of '{name}' is {value!r}: give a finite number")
+    if isinstance(value, bool | str) or not is_finite(value):
+        raise OptionError(f"start of '{name}' is {shown(value)}: give a finite number")
     return value
+
+
+def is_finite(value: Any) -> bool:
+    """Is this a real number that float64 can hold?"""
+    try:
+        return math.isfinite(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def shown(value: Any) -> str:
+    """A value in a message, not too long."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python prints
+        text = type(value).__name__
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _vector(given: Any, names: Sequence[str]) -> tuple[Any, ...]:
     values = tuple(given) if isinstance(given, Sequence | np.ndarray) and not isinstance(given, str) else None
     if values is None or len(values) != len(names):
-        size = "" if values is None else f" of length {len(values)}"
+        size = "" if values is None else f" (length {len(values)})"
         raise OptionError(
-            f"start is a {type(given).__name__}{size}: give a mapping by name, or a vector of length {len(names)}\n"
+            f"{shown(given)}{size} gives no values for the parameters: give a mapping by name, or a vector of length {len(names)}\n"
             f"in the order of the parameters: {', '.join(names)}"
         )
     return tuple(_number(name, value) for name, value in zip(names, values, strict=True))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
+import operator
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from steepest.descent.descend import Callback, descend
 from steepest.descent.objective import Objective
-from steepest.descent.parameters import Start
+from steepest.descent.parameters import Start, is_finite, shown
 from steepest.descent.rates import Constant, Halving, Rates, automatic
 from steepest.descent.runners import runner
 from steepest.descent.stopping import Until
@@ -97,12 +97,8 @@ def _rates(lr: Any, objective: Objective, theta: Any) -> tuple[Rates, str]:
             raise OptionError("lr='auto' is a float, and engine='sympy' is exact: give lr, as Fraction(1, 10)")
         rate, why = automatic(objective, objective.at(theta))
         return Halving(rate), why
-    try:
-        fine = not isinstance(lr, bool) and math.isfinite(lr) and lr > 0
-    except TypeError:
-        fine = False
-    if not fine:
-        raise OptionError(f"lr is {lr!r}: give a number in (0, inf), or 'auto'")
+    if isinstance(lr, bool) or not is_finite(lr) or not lr > 0:
+        raise OptionError(f"lr is {shown(lr)}: give a number in (0, inf), or 'auto'")
     return Constant(objective.kernels.number(lr)), "given"
 
 
@@ -110,26 +106,33 @@ def _steps(options: Options) -> int:
     if options.steps is not None and options.epochs is not None:
         raise OptionError(f"steps={options.steps!r} and epochs={options.epochs!r} are both given: give one of them")
     name, value = ("epochs", options.epochs) if options.epochs is not None else ("steps", options.steps)
-    if value is None:
-        return STEPS
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise OptionError(f"{name} is {value!r}: give a whole number, 0 or more")
-    return value
+    return STEPS if value is None else whole(name, value, 0)
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """A whole number, of Python or NumPy, that fits 63 bits."""
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = -1
+    if not least <= number < 2**63:
+        raise OptionError(f"{name} is {shown(value)}: give a whole number, {least} or more")
+    return number
 
 
 def _check(options: Options) -> None:
     if options.batch != "full":
         raise OptionError(f"batch is {options.batch!r}: this version descends on the 'full' batch only")
+    if options.callback is not None and not callable(options.callback):
+        raise OptionError(f"callback is {shown(options.callback)}: give a function of one argument, the progress")
     for name in ("until_loss", "until_gradient", "until_change", "seconds"):
         value = getattr(options, name)
         if value is None:
             continue
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not number or (value < 0 and name != "until_loss"):
-            raise OptionError(f"{name} is {value!r}: give a finite number{'' if name == 'until_loss' else ', 0 or more'}")
-    every = options.every
-    if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
-        raise OptionError(f"every is {every!r}: give a whole number, 1 or more")
+        if isinstance(value, bool | str) or not is_finite(value) or (value < 0 and name != "until_loss"):
+            raise OptionError(f"{name} is {shown(value)}: give a finite number{'' if name == 'until_loss' else ', 0 or more'}")
+    if options.every is not None:
+        whole("every", options.every, 1)
 
 
 def _cpu(engine: str) -> str:

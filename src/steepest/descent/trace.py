@@ -63,7 +63,7 @@ class Trace:
                 f"{len(self):,} kept points × {rows:,} rows are more predictions than the {MOST_PREDICTIONS:,} allowed: "
                 "keep fewer points with every="
             )
-        return np.array([self.objective.predictions(theta) for theta in self.theta])
+        return frozen(np.array([self.objective.predictions(theta) for theta in self.theta]))
 
     @property
     def sentence(self) -> str:
@@ -149,3 +149,9 @@ class Recorder:
 
     def _whole(self) -> tuple[Array, ...]:
         return tuple(np.concatenate(column) for column in zip(*self.parts, strict=True))
+
+
+def frozen(array: Array) -> Array:
+    """The same array, which nobody can change by a slip."""
+    array.setflags(write=False)
+    return array

@@ -114,7 +114,7 @@ class Sums:
             return
         edges = [chunks * w // workers for w in range(workers + 1)]
         jobs = [
-            pool().submit(self._chunks, address(theta), pointers, n, first, last, address(partial))
+            pool(os.getpid()).submit(self._chunks, address(theta), pointers, n, first, last, address(partial))
             for first, last in pairwise(edges)
         ]
         for job in jobs:
@@ -190,5 +190,6 @@ def threads() -> int:
 
 
 @cache
-def pool() -> ThreadPoolExecutor:
+def pool(process: int) -> ThreadPoolExecutor:
+    """The threads of this process: a forked child inherits the pool of its parent without them."""
     return ThreadPoolExecutor(threads(), thread_name_prefix="steepest")

@@ -12,6 +12,8 @@ import struct
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
+from steepest.language.program import float64
+
 F = "contract"
 # ln 2 in two parts; the first has 32 significant bits, so that its product with an exponent is exact.
 LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
@@ -20,7 +22,7 @@ SHIFT = 1.5 * 2.0**52  # added to a small number, it leaves the nearest whole nu
 
 def constant(value: Fraction | float) -> str:
     """A float64 as LLVM writes it, to the bit."""
-    return f"0x{struct.unpack('<Q', struct.pack('<d', float(value)))[0]:016X}"
+    return f"0x{struct.unpack('<Q', struct.pack('<d', float64(value)))[0]:016X}"
 
 
 def horner(argument: str, coefficients: Sequence[Fraction], stem: str) -> tuple[list[str], str]:

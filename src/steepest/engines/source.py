@@ -7,6 +7,7 @@ parameter, `x0` the first column, `t0` an intermediate value. No name or string 
 from __future__ import annotations
 
 import ast
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
@@ -15,7 +16,7 @@ from typing import Any
 from steepest.calculus.kernel import Kernel
 from steepest.errors import EngineError
 from steepest.language.functions import FUNCTIONS
-from steepest.language.program import Node, Program
+from steepest.language.program import Node, Program, float64
 
 ATOM, POWER, NEGATIVE, PRODUCT, SUM, COMPARISON = 6, 5, 4, 3, 2, 1
 LEVELS = {"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT}
@@ -26,7 +27,9 @@ Text = tuple[str, int]
 
 def number(value: Fraction) -> Text:
     """A number as Python writes its float64."""
-    exact = int(value) if value.denominator == 1 and abs(value) < 10**15 else float(value)
+    exact = int(value) if value.denominator == 1 and abs(value) < 10**15 else float64(value)
+    if math.isinf(exact):
+        return ("np.inf", ATOM) if value > 0 else ("-np.inf", NEGATIVE)
     text = f"{exact}.0" if isinstance(exact, int) else repr(exact)
     return text, ATOM if value >= 0 else NEGATIVE
 

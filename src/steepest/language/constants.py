@@ -112,6 +112,8 @@ def _bits(node: Node, args: list[_Constant]) -> int:
 def constant_values(constants: Mapping[str, Any] | None, text: str) -> dict[str, Fraction]:
     """The exact values of named constants; a float's is its binary value."""
     values: dict[str, Fraction] = {}
+    if constants is not None and not isinstance(constants, Mapping):
+        raise FormulaError("constants are a mapping of names to numbers, as {'g': 9.81}", text, 0)
     for name, value in (constants or {}).items():
         shown = printable(str(name))
         fault = name_fault(name) or reserved(name) if isinstance(name, str) else "a name is text"

@@ -11,7 +11,7 @@ import numpy as np
 from steepest.language.constants import OPERATORS
 from steepest.language.expand import definition
 from steepest.language.functions import FUNCTIONS, numpy_function
-from steepest.language.program import Node, Program
+from steepest.language.program import Node, Program, float64
 
 
 def evaluate(
@@ -47,7 +47,7 @@ def _floats(value: Any) -> Any:
 
 def _apply(node: Node, args: list[Any]) -> Any:
     if node.op == "number":
-        return np.float64(node.value)
+        return np.float64(float64(node.value))
     if node.op == "pi":
         return np.float64(np.pi)
     if node.op == "gegenbauer":

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from math import inf
 from typing import Any, NamedTuple
 
 
@@ -24,6 +25,14 @@ class Node(NamedTuple):
     op: str
     args: tuple[int, ...] = ()
     value: Any = None
+
+
+def float64(value: Fraction | float) -> float:
+    """The nearest float64, which is infinite beyond its range: constants of derivatives can be larger than any literal."""
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
 
 
 LEAVES = frozenset({"number", "pi", "name", "parameter", "column"})

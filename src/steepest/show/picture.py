@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 import warnings
 from collections.abc import Iterator
@@ -12,8 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from steepest.errors import OptionError
-from steepest.io import check_writable, replacing
+from steepest.io import check_suffix, replacing
 from steepest.language.names import printable
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def new_figure(width: float, height: float, title: str, *below: str) -> Figure:
     """An empty figure (inches) with a title and quiet lines below it, all plain text; call it inside `look()`."""
     figure = _picture()(figsize=(width, height))
     top = 1 - 0.1 / height
-    for text, font in [(title, _TITLE), *((line, _QUIET) for line in below)]:
+    for text, font in [(title, _TITLE), *((with_minus(line), _QUIET) for line in below)]:
         size = font["size"]
         lines = textwrap.wrap(printable(text, 10_000), int((width - 0.2) * 72 / (size * font["character"])))
         shown = lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], f"{lines[MOST_LINES - 1][:-1]}…"]
@@ -79,16 +79,18 @@ def tidy(ax: Axes) -> Axes:
     return ax
 
 
-def check_picture(path: str | os.PathLike[str]) -> None:
-    """Refuses the path of a picture that could not be written, before a long run is spent on it. Raises OptionError."""
-    if Path(path).suffix.lower() not in SUFFIXES:
-        raise OptionError(f"cannot write a picture to {str(path)!r}: its name must end in one of {', '.join(SUFFIXES)}")
-    check_writable(path)
+def with_minus(text: str) -> str:
+    """Negative numbers with the minus sign that the axes have.
+
+    >>> with_minus("a = -1.5e-07, see fit-2")
+    'a = −1.5e−07, see fit-2'
+    """
+    return re.sub(r"(?<=[ =(])-(?=[0-9])|(?<=[0-9]e)-(?=[0-9])", "−", text)
 
 
 def write_figure(figure: Figure, path: str | os.PathLike[str], title: str, description: str) -> None:
     """Writes .svg, .png or .pdf, at once and whole; the description goes into the file, as its alternative text."""
-    check_picture(path)
+    check_suffix(path, SUFFIXES)
     suffix = Path(path).suffix.lower()
     title, description = printable(title, 10_000), printable(description, 10_000)
     said: dict[str, dict[str, Any]] = {

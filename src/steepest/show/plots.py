@@ -10,7 +10,7 @@ from steepest.descent.trace import Trace
 from steepest.show.picture import look, new_figure, write_figure
 from steepest.show.rows import plot_data, plot_residuals
 from steepest.show.steps import plot_loss, plot_parameters
-from steepest.show.tables import error_of, number
+from steepest.show.tables import error_of, estimate, found_something
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,18 +23,24 @@ __all__ = ["plot_data", "plot_fit", "plot_loss", "plot_parameters", "plot_residu
 def plot_fit(fit: Fit, path: str | os.PathLike[str] | None = None) -> Figure:
     """A fit as a figure: the data with the fitted model, and the residuals below.
 
-    `path` writes it too, as .svg, .png or .pdf. Raises OptionError for a path that cannot be written so.
+    Where nothing was fitted: the data alone, and why. `path` writes it too, as .svg, .png or .pdf. Raises OptionError for a path
+    that cannot be written so.
     """
-    title = str(fit.recipe["formula"])
-    said = f"{_source(fit.recipe)} = {fit.loss:.6g}, {fit.method}; {fit.outcome}: {fit.reason}."
+    title, found = str(fit.recipe["formula"]), found_something(fit)
     with look():
-        figure = new_figure(7, 5.6, title, _values(fit), said)
-        data, residuals = figure.subplots(2, 1, sharex=True, height_ratios=[2.6, 1])
-        plot_data(fit.objective, fit.theta, data).set_xlabel("")
-        plot_residuals(fit.objective, fit.theta, residuals)
-        figure.align_ylabels([data, residuals])
+        if found:
+            said = f"{_source(fit.recipe)} = {fit.loss:.6g}, {fit.method}{_ending(fit)}."
+            figure = new_figure(7, 5.6, title, _values(fit), said)
+            data, residuals = figure.subplots(2, 1, sharex=True, height_ratios=[2.6, 1])
+            plot_data(fit.objective, fit.theta, data).set_xlabel("")
+            plot_residuals(fit.objective, fit.theta, residuals)
+            figure.align_ylabels([data, residuals])
+        else:
+            figure = new_figure(7, 4.2, title, f"{_source(fit.recipe)}. Nothing was fitted{_ending(fit)}.")
+            plot_data(fit.objective, None, figure.subplots())
     if path is not None:
-        write_figure(figure, path, title, f"Data with the fitted model, and residuals. {fit.sentence}")
+        shown = "Data with the fitted model, and residuals" if found else "Data"
+        write_figure(figure, path, title, f"{shown}. {fit.sentence}")
     return figure
 
 
@@ -45,7 +51,8 @@ def plot_trace(trace: Trace, path: str | os.PathLike[str] | None = None) -> Figu
     """
     title = str(trace.recipe["formula"])
     with look():
-        figure = new_figure(10, 5.4, title, f"{_source(trace.recipe)}. {trace.sentence}")
+        way = trace.sentence.partition(";")[0]
+        figure = new_figure(10, 5.4, title, f"{_source(trace.recipe)}. {way}{_ending(trace)}.")
         axes = figure.subplot_mosaic([["loss", "data"], ["parameters", "data"]], width_ratios=[1, 1.05])
         axes["loss"].sharex(axes["parameters"])
         plot_loss(trace, axes["loss"]).set_xlabel("")
@@ -63,6 +70,14 @@ def _source(recipe: Mapping[str, Any]) -> str:
     return f"{recipe['data']}, {rows:,} row{'' if rows == 1 else 's'}, loss {recipe['loss']}"
 
 
+def _ending(result: Fit | Trace) -> str:
+    """How it ended: with the reason where that was not wished for."""
+    wished = {"steps": "", "converged": "; converged"} if isinstance(result, Trace) else {"converged": "; converged"}
+    return wished.get(result.outcome, f"; {result.outcome}: {result.reason}")
+
+
 def _values(fit: Fit) -> str:
     values = fit.parameters.items()
-    return "    ".join(f"{name} = {number(value, 6)} ± {error_of(fit, name, 2)}" for name, value in values)
+    return "    ".join(
+        f"{name} = {estimate(value, fit.std_errors[name], 2, 6)} ± {error_of(fit, name, 2)}" for name, value in values
+    )

@@ -27,8 +27,8 @@ MEANS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def plot_data(objective: Objective, theta: Any, ax: Axes) -> Axes:
-    """The data and the model at theta.
+def plot_data(objective: Objective, theta: Any | None, ax: Axes) -> Axes:
+    """The data and the model at theta, or the data alone where theta is None.
 
     With one predictor: the response and the curve against it. With none: against the row. With several: the observed
     response against the predicted one. Beyond 5,000 rows a fixed random sample is drawn, and the legend says so.
@@ -36,15 +36,16 @@ def plot_data(objective: Objective, theta: Any, ax: Axes) -> Axes:
     seen = _look_at(objective, theta)
     said = f"data, {seen.sampled}" if seen.sampled else "data"
     _points(ax, seen.x, seen.y, label=said)
-    if seen.curve is None:
+    diagonal = seen.x is seen.yhat
+    if diagonal:
         ends = np.array([np.nanmin(seen.x), np.nanmax(seen.x)]) if np.isfinite(seen.x).any() else np.zeros(2)
         ax.plot(ends, ends, color=LINE, linewidth=1.2, label="observed = predicted")
-    else:
+    elif seen.curve is not None:
         ax.plot(*seen.curve, color=LINE, linewidth=1.6, label="model")
         _limit(ax, seen.y, seen.yhat)
-    response = printable(objective.derivation.formula.response, 40)
-    ax.set_ylabel(response if seen.curve is not None else f"observed {response}", parse_math=False)
-    ax.set_xlabel(seen.label, parse_math=False)
+    response = printable(objective.derivation.formula.response.replace("`", ""), 40)
+    ax.set_ylabel(f"observed {response}" if diagonal else response, parse_math=False)
+    _label_abscissa(ax, seen)
     legend = ax.legend(
         loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, borderaxespad=0.2, handlelength=1.4,
         columnspacing=1.2, fontsize="small",
@@ -59,8 +60,15 @@ def plot_residuals(objective: Objective, theta: Any, ax: Axes) -> Axes:
     ax.axhline(0, color=LINE, linewidth=1.2)
     _points(ax, seen.x, seen.y - seen.yhat)
     ax.set_ylabel("residual")
-    ax.set_xlabel(seen.label, parse_math=False)
+    ax.margins(y=0.12)
+    _label_abscissa(ax, seen)
     return tidy(ax)
+
+
+def _label_abscissa(ax: Axes, seen: _Seen) -> None:
+    ax.set_xlabel(seen.label, parse_math=False)
+    if np.array_equal(seen.x, np.round(seen.x)):  # counts, or the numbers of the rows
+        ax.locator_params(axis="x", integer=True)
 
 
 class _Seen(NamedTuple):
@@ -68,29 +76,29 @@ class _Seen(NamedTuple):
     y: Array
     yhat: Array
     label: str  # of x
-    curve: tuple[Array, Array] | None
+    curve: tuple[Array, Array] | None  # of the model, where it can be drawn
     sampled: str  # "5,000 of 4,000,000 rows", or ""
 
 
-def _look_at(objective: Objective, theta: Any) -> _Seen:
+def _look_at(objective: Objective, theta: Any | None) -> _Seen:
     engine = kernels("numpy", objective.derivation)
-    theta = np.asarray(theta, dtype=float)
+    point = np.zeros(objective.derivation.size) if theta is None else np.asarray(theta, dtype=float)
     rows = objective.columns.rows
     index = sample(rows)
     sampled = f"{len(index):,} of {rows:,} rows" if len(index) < rows else ""
     columns = [column[index] for column in objective.columns.arrays]
-    y, yhat = _values(engine, theta, columns)
+    y, yhat = _values(engine, point, columns)
     predictors = _predictors(objective)
-    if len(predictors) > 1:
+    if len(predictors) > 1 and theta is not None:
         return _Seen(yhat, y, yhat, "predicted", None, sampled)
-    if not predictors:
-        return _Seen(index + 1.0, y, yhat, "row", (index + 1.0, yhat), sampled)
+    if len(predictors) != 1:
+        return _Seen(index + 1.0, y, yhat, "row", None if theta is None else (index + 1.0, yhat), sampled)
     (place,) = predictors
     x = columns[place]
     grid = np.union1d(np.linspace(x.min(), x.max(), GRID), x)
     on_grid = [np.ones_like(grid)] * len(columns)
     on_grid[place] = grid
-    curve = grid, _values(engine, theta, on_grid)[1]
+    curve = None if theta is None else (grid, _values(engine, point, on_grid)[1])
     return _Seen(x, y, yhat, printable(objective.columns.names[place], 40), curve, sampled)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from steepest.descent.trace import Trace
 from steepest.language.names import printable
-from steepest.show.picture import COLOURS, QUIET, tidy
+from steepest.show.picture import COLOURS, QUIET, tidy, with_minus
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,7 +88,9 @@ def _against_step(trace: Trace, ax: Axes) -> Axes:
     first, last = int(trace.step[0]), int(trace.step[-1])
     early = _early(trace)
     if early:
-        ax.set_xscale("symlog", linthresh=int(trace.step[1]), linscale=0.4)
+        second = int(trace.step[1])
+        decades = float(np.log10(last / second))
+        ax.set_xscale("symlog", linthresh=second, linscale=max(0.4, decades / 8))  # room for two labels
         ax.xaxis.set_minor_locator(NullLocator())
     else:
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -133,10 +135,12 @@ def _label_ends(ax: Axes, trace: Trace, lines: Array) -> None:
     ends = (lines[-1] - low + margin) / (high - low + 2 * margin)
     heights = spread(ends, 1 / max(8.0, len(ends) - 1.0))
     for k, (name, value) in enumerate(trace.final.items()):
-        colour = COLOURS[k % len(COLOURS)]
-        ax.plot([1, 1.035], [ends[k], heights[k]], color=colour, lw=0.8, transform=ax.transAxes, clip_on=False)
+        ax.plot(
+            [1, 1.035], [ends[k], heights[k]], color=COLOURS[k % len(COLOURS)], linestyle=DASHES[k // len(COLOURS)],
+            linewidth=0.8, transform=ax.transAxes, clip_on=False,
+        )  # fmt: skip
         ax.text(
-            1.045, heights[k], f"{printable(name, 14)} = {float(value):.4g}".replace("= -", "= −"),
+            1.045, heights[k], f"{printable(name, 14)} = {with_minus(f' {float(value):.4g}').lstrip()}",
             transform=ax.transAxes, va="center", size="small", parse_math=False,
         )  # fmt: skip
 

@@ -31,9 +31,32 @@ def number(value: Any, digits: int = 10) -> str:
     return f"{float(value):.{digits}g}"
 
 
+def estimate(value: float, error: float, beyond: int = 6, most: int = 10) -> str:
+    """A value known up to `error`, with no digit more than `beyond` places after the first of the error, and `most` in all.
+
+    >>> estimate(123.456789012345, 0.0123), estimate(1e-17, 0.1), estimate(1 / 3, float("nan"))
+    ('123.456789', '0', '0.3333333333')
+    """
+    if not 0 < error < math.inf or not value:
+        return number(value, most)
+    digits = _exponent(value) - _exponent(error) + beyond + 1
+    return number(value, min(digits, most)) if digits > 0 else "0"
+
+
+def _exponent(value: float) -> int:
+    return int(f"{value:e}".partition("e")[2])
+
+
+def found_something(fit: Fit) -> bool:
+    """False where the model is not finite at the start, so that no value is a result."""
+    return fit.outcome != "nonfinite"
+
+
 def fit_rows(fit: Fit) -> Rows:
-    """A header, and a row a parameter."""
-    rows = [(printable(k, 40), number(v), error_of(fit, k)) for k, v in fit.parameters.items()]
+    """A header, and a row a parameter: its value and standard error, or its start where nothing was found."""
+    if not found_something(fit):
+        return [("parameter", "start"), *((printable(k, 40), number(v)) for k, v in fit.recipe["start"].items())]
+    rows = [(printable(k, 40), estimate(v, fit.std_errors[k]), error_of(fit, k)) for k, v in fit.parameters.items()]
     return [("parameter", "value", "std error"), *rows]
 
 
