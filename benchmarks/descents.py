@@ -277,12 +277,14 @@ class Result(NamedTuple):
 
 
 def measure(made: Run, repeat: int, reference: Array | None) -> tuple[Result, Array]:
-    """The first call, which compiles, and then the median of `repeat` calls, fewer where one takes over a second."""
+    """The first call, which compiles, and then the median of `repeat` calls, at least 3 and no more than take 10 seconds."""
     began = time.perf_counter()
     losses, _ = made()
     first = time.perf_counter() - began
-    times = []
-    for _ in range(repeat):
+    times: list[float] = []
+    for count in range(repeat):
+        if count >= 3 and sum(times) > 10:
+            break
         began = time.perf_counter()
         losses, _ = made()
         times.append(time.perf_counter() - began)
