@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,92 @@ def test_a_start_that_is_not_finite_names_the_place(formula: str, start: Any, pa
     assert found.parameters == start
     trace = st.Problem(formula, FLAT, loss, start).descend(lr=0.1, steps=2)
     assert trace.outcome == "nonfinite" and part in trace.reason
+
+
+# ---- claims that an attack found false
+
+KINK = {"x0": [1.0, 0, 0], "x1": [0, 1.0, 0], "q": [0, 0, 1.0], "y": [0, 0, 5.0]}
+
+
+@pytest.mark.parametrize("loss", ["mse", "huber(100)"])
+@pytest.mark.parametrize(
+    ("term", "start"),
+    [
+        ("relu(a*b)", [-0.5, 0.3]),
+        ("abs(a*b)", [0.5, 0]),
+        ("min(abs(a), abs(b))", [1, 0]),
+        ("where(a*b > 0, 5, 0)", [-0.5, 0.3]),
+    ],
+)
+def test_a_kink_or_a_jump_off_the_axes(term: str, start: list[float], loss: str) -> None:
+    """At (0, 0) the loss rises along both axes, and falls along (t, t)."""
+    found = fit(f"y ~ a*x0 + b*x1 + q*{term}", KINK, loss, start)
+    assert found.outcome == "stopped" and np.isnan(values(found.std_errors)).all()
+
+
+def test_a_small_concave_kink() -> None:
+    found = fit("y ~ a", {"y": [-1.0, 0, 1]}, "(y - yhat)**2 - 0.001*abs(y - yhat)", [0])
+    assert found.outcome == "stopped"
+
+
+def test_a_minimum_beside_kinks_is_found() -> None:
+    data = {"x": X, "y": 1 + X + 2 * np.maximum(X - 2.33, 0) + 0.1 * NOISE}
+    found = fit("y ~ a + b*x + c*relu(x - d)", data, start=[1, 1, 1, 2])
+    assert found.outcome == "converged", found.reason
+    right = X - found["d"] > 0
+    design = np.column_stack([~right, ~right * X, right, right * X])
+    assert found.rss == pytest.approx(np.linalg.lstsq(design, data["y"])[1][0], rel=1e-9)
+
+
+@pytest.mark.parametrize(("size", "kink"), [(65, ""), (3, " + q*abs(a0 - a1)**1.5*1e-3")])
+def test_a_saddle_where_there_is_no_exact_hessian(size: int, kink: str) -> None:
+    """Too many parameters, or a second derivative that is infinite. The minimum has all parameters equal."""
+    terms = [f"a{k}*x{k}" for k in range(size)]
+    rows = np.eye(size + 1)
+    data = {f"x{k}": rows[k] for k in range(size)} | {"q": rows[size], "y": 0.2 * rows[size]}
+    total = " + ".join(f"a{k}" for k in range(size))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", st.SteepestWarning)  # a0 is a parameter, x0 a column: that is meant
+        found = fit(f"y ~ {' + '.join(terms)} + q*({total})**2{kink}", data, start=[0] * size)
+    assert found.outcome == "converged", found.reason
+    assert found.rss == pytest.approx((0.2 - 0.5 / size) / size + 0.25 / size**2, rel=1e-7)
+
+
+@pytest.mark.parametrize("exponent", [-300, -200, -163, 154, 200, 300])
+def test_a_line_whose_column_has_an_extreme_scale(exponent: int) -> None:
+    x, y = np.array([1.0, 2, 3]), [1, 2, 3.5]
+    data = {"x": x * 10.0**exponent, "y": y}
+    assert fit("y ~ w*x", data)["w"] * 10.0**exponent == pytest.approx(15.5 / 14, rel=1e-13)
+    found = fit("y ~ a + b*x", data)
+    assert found.outcome == "converged"
+    np.testing.assert_allclose(found.theta * [1, 10.0**exponent], [-1 / 3, 1.25], rtol=1e-12)
+    assert found.std_errors["a"] == pytest.approx(0.3118047822311618, rel=1e-12)
+    error = found.std_errors["b"]  # its square is out of range
+    assert exponent == 154 or np.isnan(error)
+
+
+def test_a_line_whose_slope_is_beyond_the_range_of_numbers() -> None:
+    found = fit("y ~ w*x", {"x": 1e-320 * np.arange(1, 4), "y": [1, 2, 3.5]})
+    assert found.outcome == "stopped" and "range of numbers" in found.reason
+
+
+POSITIVE = np.linspace(0.1, 3, 20)
+UNDERFLOW = ["exp(-b*x)", "exp(-(b*x)**2)", "(x/4)**b", "1e-165*exp(b*x)"]
+
+
+@pytest.mark.parametrize("loss", ["mse", "huber"])
+@pytest.mark.parametrize("model", UNDERFLOW)
+def test_a_loss_that_underflows_confirms_nothing(model: str, loss: str) -> None:
+    y = 1e-165 * np.exp(-2 * POSITIVE) if model.startswith("1e-165") else 0 * POSITIVE
+    found = fit(f"y ~ {model}", {"x": POSITIVE, "y": y}, loss, [1])
+    assert found.outcome == "stopped"
+    assert "underflows" in found.reason or "level" in found.reason
+
+
+@pytest.mark.parametrize(("model", "start"), [("5 - 5*exp(b*x)", 1), ("sin(b*x)", 0), ("b*x", 1)])
+def test_no_residual_at_all_is_a_minimum_where_the_parameter_matters(model: str, start: float) -> None:
+    found = fit(f"y ~ {model}", {"x": POSITIVE, "y": 0 * POSITIVE}, start=[start])
+    assert found.outcome == "converged" and abs(found["b"]) < 1e-15 and found.rss == 0
 
 
 # ---- other losses

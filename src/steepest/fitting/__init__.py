@@ -12,6 +12,7 @@ and `general` are the paths; `tangent` (QR at a point) and `bowl` (the Hessian a
 `uncertainty` gives the covariance, `result` and `summary` hold and print what was found.
 
 Outcomes: "converged" only where it was verified that the gradient is as small as rounding allows, that no direction
-bends down, and that the loss rises on both sides of every parameter, the others following; else "stopped", "steps" or
-"nonfinite", and the reason says why. A fit that fails raises nothing.
+bends down, that the loss rises on both sides of every parameter, the others following, and, where the model has kinks or
+jumps, that it falls in none of many random directions; else "stopped", "steps" or "nonfinite", and the reason says why.
+A fit that fails raises nothing.
 """

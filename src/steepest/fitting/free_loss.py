@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from steepest.descent.objective import Array, Objective
 from steepest.errors import FormulaError
+from steepest.language.program import COMPARISONS
 
 MOST_EXACT = 64  # parameters up to which the exact Hessian is derived
+SHARP = COMPARISONS | {"abs", "sign", "max", "min", "relu", "clip"}
 
 
 class FreeLoss:
@@ -69,6 +73,31 @@ class FreeLoss:
         self.evaluations += 1
         losses = np.abs(self.objective.rows("value", self.theta(x))[2])
         return float(np.sum(losses if self.objective.weights is None else self.objective.weights * losses))
+
+    def grain(self) -> float:
+        """Σw(εy)²: what is left of a perfect fit, whose every row is off by its rounding."""
+        y = self.objective.rows("value", self._theta)[0]
+        squares = (np.finfo(float).eps * y) ** 2
+        return float(np.sum(squares if self.objective.weights is None else self.objective.weights * squares))
+
+    def differences(self, x: Array, steps: Array) -> Array | None:
+        """The Hessian by central differences of the gradient, or None where it is not finite."""
+        hessian = np.empty((len(x), len(x)))
+        for k, step in enumerate(steps):
+            ahead, behind = x.copy(), x.copy()
+            ahead[k] += step
+            behind[k] -= step
+            hessian[k] = (self.at(ahead)[1] - self.at(behind)[1]) / (ahead[k] - behind[k])
+        return (hessian + hessian.T) / 2 if np.isfinite(hessian).all() else None
+
+    @cached_property
+    def is_smooth(self) -> bool:
+        """Do the parameters move no kink and no jump? A loss of our table has none but `mae`, which `general` refuses."""
+        derivation = self.objective.derivation
+        value = derivation.program("value")
+        judged = value.pruned({"yhat": value.outputs["yhat"]}) if derivation.criterion.source else value
+        moved = judged.depends_on("parameter")
+        return not any(moved[i] and node.op in SHARP for i, node in enumerate(judged.nodes))
 
     @property
     def rows(self) -> int:

@@ -67,8 +67,11 @@ def newton(loss: FreeLoss, x: Array) -> tuple[Array, bool]:
     """
     here, last = loss.loss(x), np.inf
     for _ in range(NEWTON_STEPS):
-        shape, mass = bowl(loss, x), loss.mass(x)
-        if shape is None or not shape.is_up or (shape.gain <= 1e-9 * mass and shape.gain >= last / 4):
+        hessian, mass = loss.hessian(x), loss.mass(x)
+        if hessian is None:
+            return x, False
+        shape = bowl(loss, x, hessian)
+        if not shape.is_up or (shape.gain <= 1e-9 * mass and shape.gain >= last / 4):
             return x, False
         last = shape.gain
         step, slack = shape.step, 64 * np.finfo(float).eps * mass
@@ -84,10 +87,11 @@ def newton(loss: FreeLoss, x: Array) -> tuple[Array, bool]:
 
 def judge(loss: FreeLoss, x: Array) -> Found:
     unknown = np.full((len(x), len(x)), np.nan)
-    shape = bowl(loss, x)
-    if shape is None:
+    hessian = loss.hessian(x)
+    if hessian is None:
         verdict = Verdict("stopped", "the Hessian, which could confirm a minimum, is not finite or too large to derive")
         return Found(x, *verdict, unknown, METHOD)
+    shape = bowl(loss, x, hessian)
     if has_kinks(loss):
         verdict = Verdict("stopped", "the loss has kinks, where no gradient can tell a minimum; no step found lowers it")
         return Found(x, *verdict, unknown, METHOD)

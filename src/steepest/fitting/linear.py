@@ -8,7 +8,7 @@ from steepest.descent.objective import Array
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.tangent import Tangent, tangent
 from steepest.fitting.uncertainty import of_squares
-from steepest.fitting.verify import Found, settled, told_apart
+from steepest.fitting.verify import BEYOND, Found, Verdict, settled, told_apart
 
 METHOD = "qr"
 
@@ -19,6 +19,9 @@ def linear(loss: FreeLoss) -> Found:
     at = tangent(*loss.tangent(x))
     for _ in range(2):  # the second step takes off what rounding left of the gradient
         trial = shortest(x + at.step, at)
+        if not np.isfinite(trial).all() or not np.isfinite(loss.loss(trial)):
+            verdict = Verdict("stopped", f"the solution {BEYOND}")
+            return Found(x, *verdict, np.full((len(x), len(x)), np.nan), METHOD)
         then = tangent(*loss.tangent(trial))
         if x.any() and then.gain >= at.gain:
             break

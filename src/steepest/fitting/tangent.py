@@ -48,8 +48,7 @@ class Tangent(NamedTuple):
 
 
 def tangent(residual: Array, jacobian: Array) -> Tangent:
-    norms = np.linalg.norm(jacobian, axis=0)
-    scale = np.where(norms > 0, norms, 1.0)
+    scale = lengths(jacobian)
     q, r = np.linalg.qr(jacobian / scale)
     u, values, vt = np.linalg.svd(r)
     size = jacobian.shape[1]
@@ -59,9 +58,17 @@ def tangent(residual: Array, jacobian: Array) -> Tangent:
     return Tangent(residual, scale, directions, values, u.T[:rank] @ (q.T @ residual), vt[rank:].T)
 
 
+def lengths(jacobian: Array) -> Array:
+    """Of the columns, by way of their largest element, as squares over- and underflow; 1 for a column of zeros."""
+    peaks = np.max(np.abs(jacobian), axis=0)
+    peaks = np.where(peaks > 0, peaks, 1.0)
+    norms = np.linalg.norm(jacobian / peaks, axis=0) * peaks
+    return np.where((norms > 0) & np.isfinite(norms), norms, peaks)
+
+
 def bend(at: Tangent, hessian: Array) -> tuple[Array, Array] | None:
     """Eigenvalues and eigenvectors of B, or None where rounding hides them."""
-    half = hessian / np.outer(at.scale, at.scale) / 2
+    half = hessian / at.scale[:, None] / at.scale / 2
     rounding = 8 * EPSILON * len(half) * float(np.max(np.abs(half))) / at.values[at.rank - 1] ** 2
     if not rounding < 0.1:
         return None

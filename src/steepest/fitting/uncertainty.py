@@ -13,13 +13,16 @@ LIKELIHOODS = ("logistic", "cross-entropy", "poisson")
 
 
 def of_squares(at: Tangent, rows: int) -> Array:
-    """s²(JᵀJ)⁻¹ with s² = Σw r²/(rows - k), k parameters."""
+    """s²(JᵀJ)⁻¹ with s² = Σw r²/(rows - k), k parameters; nan where that over- or underflows."""
     size = len(at.scale)
     if rows <= size:
         return np.full((size, size), np.nan)
-    square = float(at.residual @ at.residual) / (rows - size)
-    covariance: Array = square * (at.directions @ at.directions.T)
-    lost = at.undetermined()
+    s = float(np.linalg.norm(at.residual)) / np.sqrt(rows - size)
+    factor = s * at.directions
+    covariance: Array = factor @ factor.T
+    variances = np.diag(covariance)
+    out_of_range = ~np.isfinite(variances) | ((variances == 0) & (s > 0))
+    lost = at.undetermined() | out_of_range
     covariance[lost] = covariance[:, lost] = np.nan
     return covariance
 

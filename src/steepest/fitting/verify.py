@@ -13,6 +13,8 @@ from steepest.fitting.tangent import Tangent
 GAIN = 1e-12  # of the summed loss: what the next step may still take off it
 FAR = 1e4  # times its start, or 1: a parameter beyond has probably run away
 RISE = 1e-6  # of the summed loss: how far up the walls are tried
+TINY = 1e-290  # a sum of squares below has lost digits to underflow
+BEYOND = "is beyond the range of numbers; scale the columns to about 1"
 
 
 class Found(NamedTuple):
@@ -36,6 +38,10 @@ class Verdict(NamedTuple):
 def settled(loss: FreeLoss, x: Array, gain: float) -> Verdict:
     """Is `gain`, what the next Newton step should take off the summed loss, nothing to rounding?"""
     mass = loss.mass(x)
+    if mass < TINY and loss.tangent(x)[0].any():
+        return Verdict("stopped", "the loss underflows: rounding hides where it is least; scale the response to about 1")
+    if not np.isfinite(gain):
+        return Verdict("stopped", f"the gradient {BEYOND}")
     if gain <= max(GAIN * mass, rounding(loss, x)):
         return Verdict("converged", "the gradient is zero to rounding")
     far = np.abs(x) > FAR * np.maximum(np.abs(loss.start), 1)
@@ -52,14 +58,34 @@ def walled(loss: FreeLoss, x: Array, inverse: Array) -> Verdict:
     A parameter that runs away to infinity leaves a gradient and a curvature of almost nothing, which no test of the
     gradient can tell from a minimum: but on one side of it the loss does not rise.
     """
+    if not (np.isfinite(inverse).all() and (np.diag(inverse) > 0).all()):
+        return Verdict("stopped", f"the curvature {BEYOND}")
     here = loss.loss(x)
-    rise = max(RISE * loss.mass(x), 100 * rounding(loss, x))
+    mass, blur = loss.mass(x), max(rounding(loss, x), loss.grain())
+    if not mass:  # a perfect fit: what a change by the rounding of the start would do
+        blur = max(blur, float(np.max((np.finfo(float).eps * loss.start) ** 2 / np.diag(inverse))))
+    rise = max(RISE * mass, 100 * blur, TINY)
     for direction in inverse / np.sqrt(np.diag(inverse))[:, None]:  # a step of h raises the loss by h²/2
         for side in (direction, -direction):
             there = loss.loss(x + np.sqrt(2 * rise) * side)
             if there - here < 0.5 * rise:  # a loss that is not finite is a wall as well
                 return Verdict("stopped", f"no minimum here: the loss does not rise towards {towards(loss, x, side)}")
+    if not loss.is_smooth:
+        for step in np.sqrt(2 * rise) * scattered(inverse):
+            for there in (x + step, x + step / 30):
+                if loss.loss(there) < here - max(GAIN * mass, blur):
+                    return Verdict("stopped", f"no minimum here: across a kink the loss falls towards {towards(loss, x, step)}")
     return Verdict("converged", "the gradient is zero to rounding, and the loss rises in every direction")
+
+
+def scattered(inverse: Array) -> Array:
+    """Random directions along which a step of h raises a smooth loss by h²/2; those of a kink lie off the axes."""
+    scale = np.sqrt(np.diag(inverse))
+    values, axes = np.linalg.eigh(inverse / scale[:, None] / scale)
+    normal = np.random.default_rng(0).normal(size=(8 * len(inverse) + 32, len(inverse)))
+    normal /= np.linalg.norm(normal, axis=1)[:, None]
+    directions: Array = normal * np.sqrt(np.maximum(values, 0)) @ axes.T * scale
+    return directions
 
 
 def rounding(loss: FreeLoss, x: Array) -> float:
