@@ -107,6 +107,21 @@ class Algebra(Builder):
             return self.add("*", a, b) if folded is None else self.times(folded, inner.args[1])
         return self.add("*", a, b)
 
+    def scaled(self, factor: Fraction, node: int) -> int:
+        """A product times a number, which goes into the leading number of the product where it has one."""
+        spine, first = [], node
+        while self.nodes[first].op in ("*", "/"):
+            spine.append(first)
+            first = self.nodes[first].args[0]
+        leading = self.value(first)
+        if leading is None:
+            whole = factor.numerator == 1
+            return self.over(node, self.number(1 / factor)) if whole else self.times(self.number(factor), node)
+        product = self.number(leading * factor)
+        for index in reversed(spine):
+            product = self.emit(self.nodes[index].op, (product, self.nodes[index].args[1]))
+        return product
+
     def over(self, a: int, b: int) -> int:
         left, right = self.value(a), self.value(b)
         if left == 0 or right == 1:

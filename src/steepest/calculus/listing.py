@@ -66,24 +66,9 @@ def _expression(plan: Worked, node: int, derivation: Derivation, scale: Fraction
             place[index] = a.add("name", value=plan.names[index])
         else:
             place[index] = a.add(op, *(place[arg] for arg in args), value=value)
-    whole = place[node] if scale is None else _scaled(a, scale, place[node])
+    whole = place[node] if scale is None else a.scaled(scale, place[node])
     formula = derivation.formula
     return to_text(Program(tuple(a.nodes), {}), whole, formula.parameters, formula.columns)
-
-
-def _scaled(a: Algebra, factor: Fraction, node: int) -> int:
-    """The product, with the factor in its leading number where it has one."""
-    spine, first = [], node
-    while a.nodes[first].op in ("*", "/"):
-        spine.append(first)
-        first = a.nodes[first].args[0]
-    leading = a.value(first)
-    if leading is None:
-        return a.over(node, a.number(1 / factor)) if factor.numerator == 1 else a.times(a.number(factor), node)
-    whole = a.number(leading * factor)
-    for index in reversed(spine):
-        whole = a.emit(a.nodes[index].op, (whole, a.nodes[index].args[1]))
-    return whole
 
 
 def _within(plan: Worked, node: int, opened: bool) -> list[int]:

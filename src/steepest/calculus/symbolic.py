@@ -36,10 +36,7 @@ def row_outputs(derivation: Derivation, kind: str) -> dict[str, Any]:
     """
     program = expand(derivation.program(kind), KNOWN)
     _limit(len(program.nodes))
-    try:
-        return _values(_scaled(program, derivation.criterion.scale), symbols(derivation))
-    except RecursionError:
-        raise _refusal() from None
+    return _expressions(_scaled(program, derivation.criterion.scale), derivation)
 
 
 def over_rows(derivation: Derivation, columns: Sequence[Iterable[float]], weights: Iterable[float] | None) -> Any:
@@ -47,8 +44,6 @@ def over_rows(derivation: Derivation, columns: Sequence[Iterable[float]], weight
 
     Raises OptionError beyond 1,000 rows, or 20,000 operations.
     """
-    import sympy
-
     rows = list(zip(*columns, strict=True))
     if len(rows) > MOST_ROWS:
         raise OptionError(
@@ -56,26 +51,34 @@ def over_rows(derivation: Derivation, columns: Sequence[Iterable[float]], weight
             "derivation.loss is the loss of one row"
         )
     loss = derivation.criterion
+    counts = [Fraction(1)] * len(rows) if weights is None else [Fraction(w) for w in weights]
+    divisor = sum(counts) / loss.scale if loss.mean else 1 / loss.scale
     program = expand(derivation.program("value"), KNOWN)
     program = program.pruned({"loss": program.outputs["loss"]})
     _limit(len(program.nodes) * len(rows))
-    parameters = symbols(derivation)["parameter"]
-    counts = [_number(1)] * len(rows) if weights is None else [_number(w) for w in weights]
-    factor = _number(loss.scale) / (sympy.Add(*counts) if loss.mean else 1)
-    terms = []
-    try:
-        for row, count in zip(rows, counts, strict=True):
-            leaves = {"parameter": parameters, "column": [_number(value) for value in row]}
-            terms.append(factor * count * _values(program, leaves)["loss"])
-        return sympy.Add(*terms)
-    except RecursionError:
-        raise _refusal() from None
+    a = Algebra()
+    total = a.number(0)
+    for row, count in zip(rows, counts, strict=True):
+        total = a.plus(total, a.times(a.number(count / divisor), _on_row(a, program, row)))
+    return _expressions(Program(tuple(a.nodes), {"loss": total}), derivation)["loss"]
+
+
+def _on_row(a: Algebra, program: Program, row: Sequence[float]) -> int:
+    """The program's one output with a row's numbers in the places of the columns."""
+    place: list[int] = []
+    for op, args, value in program.nodes:
+        if op == "column":
+            place.append(a.number(Fraction(row[value])))
+        else:
+            place.append(a.emit(op, tuple(place[arg] for arg in args), value))
+    (output,) = program.outputs.values()
+    return place[output]
 
 
 def _scaled(program: Program, scale: Fraction) -> Program:
     a = Algebra()
-    places = a.inline(program, {})
-    return Program(tuple(a.nodes), {name: a.times(a.number(scale), index) for name, index in places.items()})
+    outputs = {name: a.scaled(scale, index) for name, index in a.inline(program, {}).items()}
+    return Program(tuple(a.nodes), outputs)
 
 
 def symbols(derivation: Derivation) -> dict[str, list[Any]]:
@@ -118,6 +121,15 @@ _ARITHMETIC: dict[str, Callable[..., Any]] = {
 _RELATIONS = {"<": "Lt", "<=": "Le", ">": "Gt", ">=": "Ge", "==": "Eq", "!=": "Ne"}
 
 
+def _expressions(program: Program, derivation: Derivation) -> dict[str, Any]:
+    try:
+        return _values(program, symbols(derivation))
+    except RecursionError:
+        raise OptionError(
+            "functions are nested too deeply for SymPy here; latex() and text() of the derivation have no such limit"
+        ) from None
+
+
 def _values(program: Program, leaves: Leaves) -> dict[str, Any]:
     """The expression of every output.
 
@@ -149,10 +161,6 @@ def _values(program: Program, leaves: Leaves) -> dict[str, Any]:
         values.append(value)
         free.append(symbolic)
     return {name: filled(values[index]) for name, index in program.outputs.items()}
-
-
-def _refusal() -> OptionError:
-    return OptionError("functions are nested too deeply for SymPy here; latex() and text() of the derivation have no such limit")
 
 
 class _Filled:
