@@ -216,9 +216,10 @@ def _product(a: Measure, b: Measure, rounds: bool = True) -> Measure:
 
 
 def _quotient(a: Measure, b: Measure, divisor: Any) -> Measure:
-    """Through the reciprocal: a division and a product, and the reciprocal can underflow."""
+    """Through the reciprocal: a division and a product. The reciprocal can underflow; where it overflows nothing is known."""
     mass = a.mass / abs(divisor)
     own = np.where(a.mass == 0, 0.0, 2 * mass + TINY * (1 + a.mass))
+    own = np.where(np.isinf(1 / abs(divisor)), np.inf, own)
     return _closed(mass, a.error / abs(divisor) + mass / abs(divisor) * b.error + own)
 
 

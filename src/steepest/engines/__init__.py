@@ -13,7 +13,8 @@ What is not finite is returned as it is, without a warning.
     table.py         the literal table of names, why an engine cannot be used here, the choice of `auto`
     source.py        a kernel's plan as readable NumPy source; runs generated source and nothing else
     numpy_engine.py  `numpy`
-    compiled.py      `compiled`: llvm.py prints LLVM IR, block.py fuses whole descents, jit.py turns IR into functions
+    compiled.py      `compiled`: llvm.py, printing.py and elementary.py print LLVM IR, block.py fuses whole descents,
+                     jit.py turns IR into functions
     exact.py         `sympy`: node by node on exact numbers; TooManyDigits beyond 10,000
 
 Generated text holds positional names only (p0, x0, t0). The exceptions are `EngineError` (library missing, broken or unable) and
