@@ -23,6 +23,7 @@ ROOMS = (
 
 # The one-line methods that present or explain a result: inside a function, never at the top.
 DEFERRED = {
+    ("check/agreement.py", "show"),
     ("descent/trace.py", "show"),
     ("fitting/result.py", "show"),
 }

@@ -46,7 +46,7 @@ def derive(
         raise OptionError("--latex and --text are both given: give one of them")
     if data and columns:
         raise OptionError("--columns is given, but the data name the columns: give one of them")
-    known = list(read_table(data).names) if data else names(columns, "--columns") or _columns_of(formula)
+    known = list(read_table(data).names) if data else names(columns, "--columns") or columns_of(formula)
     parsed = parse_formula(formula, known, pairs(constants, "--constants"))
     said = list(parsed.warnings)
     if not (data or columns):
@@ -57,7 +57,7 @@ def derive(
     say(derivation.latex() if latex else derivation.text())
 
 
-def _columns_of(formula: str) -> list[str]:
+def columns_of(formula: str) -> list[str]:
     """The free names left of '~', and x."""
     left, *right = split(tokenize(formula), "~")
     parser = Parser(formula)
