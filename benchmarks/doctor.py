@@ -53,10 +53,8 @@ def seeded(seeds: int) -> None:
         print(f"{cause:14}{row.total():8}" + "".join(f"{row[name]:15}" for name in columns))
         total += row
     print(f"{'all':14}{total.total():8}" + "".join(f"{total[name]:15}" for name in columns))
-    print(
     print(f"named exactly: {100 * total['named'] / total.total():.2f} %")
     print(f"a visit: median {np.median(times):.2f} s, longest {max(times):.1f} s")
-    )
     for (name, cause), number in misses.most_common(20):
         print(f"  {number} × {name}: {cause}")
 

@@ -6,7 +6,6 @@ python benchmarks/mutants.py [--every 1] [--problems sine,â€¦] [--styles loops,â
 from __future__ import annotations
 
 import argparse
-import linecache
 import sys
 import time
 import warnings
@@ -23,16 +22,7 @@ from steepest.check.repair import repair
 from steepest.check.user import Unusable, UserGradient
 from steepest.problem import Problem
 
-COLUMNS = ("mutants", "detected", "rows", "right", "wrong", "unknown", "seconds", "slowest")
 EPS = float(np.finfo(float).eps)
-
-
-def user(mutant: blind.Mutant, problem: Problem) -> UserGradient:
-    """The mutant as a function with a source."""
-    path = f"<{mutant.problem} {mutant.style}>"
-    linecache.cache[path] = (len(mutant.text), None, mutant.text.splitlines(keepends=True), path)
-    function = blind.function(mutant.text, mutant.problem, path)
-    return UserGradient(function, problem.parameters, problem.columns.names)
 
 
 def detected(given: UserGradient, problem: Problem, tried: Cases) -> bool:
@@ -50,7 +40,7 @@ def detected(given: UserGradient, problem: Problem, tried: Cases) -> bool:
 
 def visit(mutant: blind.Mutant, problem: Problem, tried: Cases, show: bool) -> Counter[str]:
     """`rows`: right on one row, wrong on several: no business of the repair. The others are right, wrong or unknown."""
-    given = user(mutant, problem)
+    given = blind.user(mutant.text, mutant.problem, problem)
     found = Counter(mutants=1, detected=detected(given, problem, tried))
     start = time.process_time()
     diagnoses = repair(given, problem, tried)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import linecache
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from steepest.check.user import UserGradient
 from steepest.problem import Problem
 
 Array = np.ndarray[Any, Any]
@@ -85,6 +87,12 @@ def function(text: str, name: str, path: str = "mutant.py", **instead: Any) -> C
     vars(module).update(instead)
     found: Callable[..., Any] = getattr(module, name)
     return found
+
+
+def user(text: str, name: str, setting: Problem, path: str = "mutant.py") -> UserGradient:
+    """The function of a file's text, with its source."""
+    linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
+    return UserGradient(function(text, name, path), setting.parameters, setting.columns.names)
 
 
 def mutants(name: str, style: str, seed: int = 0) -> Iterator[Mutant]:

@@ -9,4 +9,8 @@ mathematics or of an engine, never of the tolerance: there is no constant to cho
                    written.py: the program as written, exact values
     loop.py        theta step by step → Report, what the loop did;  trajectory.py reads it, loop_steps.py has gradients and
                    tolerances, loop_fit.py fits a guess;  guesses: loop_causes.py, loop_coordinates.py, loop_schedules.py
+    doctor.py      a gradient that somebody wrote → Report (report.py): the tree. user.py calls it without harm, cases.py has
+                   points, rows and right answers, exam.py the readings and the proof. The steps: form, repeat, losses, verdict,
+                   factors, coordinates, row_weights, repair (the user's source), wires (without it; nodes.py), unknown
+    load.py        a function out of a user's file, whose code runs
 """

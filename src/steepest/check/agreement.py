@@ -80,8 +80,7 @@ class Agreement:
         found = []
         for name in dict.fromkeys(line.engine for line in self.lines):
             own = [line for line in self.lines if line.engine == name]
-            worst = max(own, key=lambda line: (SLOW = 100_000  # operations of all rows, times parameters, beyond which differences take a second a point
-AGREE, CAUSE, DIFFER).index(line.verdict)).verdict
+            worst = max(own, key=lambda line: (AGREE, CAUSE, DIFFER).index(line.verdict)).verdict
             ulps = max((line.ulps for line in own if line.ulps is not None), default=0.0)
             causes = tuple(dict.fromkeys(line.cause for line in own if line.cause))
             found.append(

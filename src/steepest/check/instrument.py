@@ -34,7 +34,7 @@ class Site(NamedTuple):
 
     line: int
     text: str
-    kind: str  # the class of its syntax node; "Input" for data["x"], "Result" for what an augmented assignment leaves
+    kind: str  # the class of its syntax node; "Input" for data["x"], "Own" for a call of the file's functions, "Result" for what an augmented assignment leaves
     statement: int
     target: str  # what the statement assigns to; "return" for a return
     place: str  # what it is in: "whole" right side, "operand", "element", "argument", "own argument" of the file's functions
@@ -110,13 +110,7 @@ def instrument(user: UserGradient) -> Instrumented | None:
         module = ast.parse(source.text)
     except SyntaxError:
         return None
-    found = [node for node in module.body if isinstance(node, ast.FunctionDef)]
-    if user.function.__qualname__ != user.function.__name__:
-        found += [
-            n
-            for n in ast.walk(module)
-            if isinstance(n, ast.FunctionDef) and _first_line(n) == user.function.__code__.co_firstlineno
-        ]
+    found = _functions(module, user.function.__code__.co_firstlineno)
     hooks = _Hooks(source.text, [node.name for node in found])
     for function in found:
         hooks.function(function)
@@ -125,6 +119,14 @@ def instrument(user: UserGradient) -> Instrumented | None:
         return Instrumented(user, hooks.sites, tree, source.path)
     except Exception:
         return None
+
+
+def _functions(module: ast.Module, line: int) -> list[ast.FunctionDef]:
+    """The file's functions; of those around a function that starts at this line, that one alone."""
+    everywhere = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)]
+    inner = [node for node in everywhere if _first_line(node) == line and node not in module.body]
+    outer = [node for node in module.body if isinstance(node, ast.FunctionDef)]
+    return [node for node in outer if not any(part in inner for part in ast.walk(node))] + inner
 
 
 def _first_line(node: ast.FunctionDef) -> int:
@@ -231,7 +233,11 @@ class _Hooks(ast.NodeTransformer):
             self._within("operand", self.generic_visit, node)
         if isinstance(node, ast.Call) and _last_name(node.func) in ROOM:
             return node
-        kind = "Input" if isinstance(node, ast.Subscript) and _is_key(node.slice) else type(node).__name__
+        kind = type(node).__name__
+        if isinstance(node, ast.Subscript) and _is_key(node.slice):
+            kind = "Input"
+        elif isinstance(node, ast.Call) and _last_name(node.func) in self.own:
+            kind = "Own"
         return self._hooked(node, original, kind, place)
 
     def _call(self, node: ast.Call) -> None:

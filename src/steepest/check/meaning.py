@@ -50,6 +50,8 @@ class Reader:
         number = _number(value)
         if number is not None:
             return number
+        if np.max(abs(value)) <= RELATIVE * np.max(abs(here)):
+            return Meaning("number", "0", _always(0.0))
         found = self._plain(value, before)
         if found is not None:
             return found

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from steepest.check.candidates import STEPS, UNKNOWN, Library, is_constant
+from steepest.check.candidates import FACTORS, STEPS, UNKNOWN, Library, is_constant
 from steepest.check.cases import Case, Cases, Subject, reference, shares
 from steepest.check.implied import EACH, SAME, SCALED, SOLVED, Mode, Solver
 from steepest.check.instrument import Instrumented, Record, Site, instrument
-from steepest.check.meaning import Key, Meaning, Reader, Variable
+from steepest.check.meaning import CHANGED, Key, Meaning, Reader, Variable
 from steepest.check.report import Diagnosis
 from steepest.check.user import UserGradient
 from steepest.check.wording import by_hand, sentence
@@ -30,8 +30,19 @@ Array = np.ndarray[Any, Any]
 SEEN = 6  # cases to read meanings from; the others prove them
 MOST_RUNS = 60_000
 LISTED = 5  # diagnoses at most
-# What makes a repair less likely, in units of one unknown value.
-INPUT, OVERWRITE, PARTIAL, FARFETCHED, ARGUMENT, ANSWER = 3.0, 0.5, 0.75, 0.5, 0.25, 0.25
+# What makes a repair less likely, in units of one unknown value that stays in the run.
+DOUBTS = {
+    "input": 3.0,  # it changes what the data or the parameters are
+    "fixed": 1.0,  # what does not depend on the row, as a count or the start of a sum, would have to
+    "read": 1.0,  # what is read is unknown itself, so the fault may lie where it was computed
+    "partial": 0.75,  # of the values that the expression takes, one is wrong
+    "scaled": 0.5,  # all of them are, by a common factor
+    "overwrites": 0.5,  # the variable held a step of the derivation; its sign or a factor 2 would have to change
+    "answer": 0.5,  # it only puts the answer in its place
+    "unnatural": 0.5,  # neither a number for a number nor a variable for a variable
+    "argument": 0.25,  # the file's own function would be called with a step for a variable
+    "built": 0.25,  # a product of two steps; a change of what is there: twice that
+}
 
 
 class Repair(NamedTuple):
@@ -41,10 +52,15 @@ class Repair(NamedTuple):
     number: int  # of the site
     mode: Mode
     meanings: tuple[Meaning, ...]
-    cost: float
+    doubts: tuple[str, ...]
+    unknown: int  # values of the run that are still unknown
     place: int  # when it is first computed
     here: float
     value: float
+
+    @property
+    def cost(self) -> float:
+        return self.unknown + sum(DOUBTS[name] for name in self.doubts)
 
     @property
     def meaning(self) -> Meaning:
@@ -81,7 +97,7 @@ def _diagnosis(bench: _Bench, there: list[Repair]) -> Diagnosis:
     details = {
         "expression": shown.site.text,
         "should be": shown.meaning.text,
-        "unknown values left": first.cost,
+        "unknown values left": first.unknown,
         "row": {"theta": case.theta, "columns": case.rows, "yours": shown.here, "right": shown.value},
         "smallest row": by_hand(shown.site, bench.parameters, case, shown.here, shown.value),
     }
@@ -156,8 +172,8 @@ class _Bench:
                 return None
         which = next((k for k, m in enumerate(meanings) if m.kind != "unchanged"), 0)
         site = self.program.sites[index]
-        draft = Repair(site, index, mode, meanings, 0.0, place, float(starts[0][which]), float(values[0][which]))
-        return draft._replace(cost=self._cost(draft, values, starts))
+        draft = Repair(site, index, mode, meanings, (), 0, place, float(starts[0][which]), float(values[0][which]))
+        return draft._replace(doubts=self._doubts(draft, values, starts), unknown=self._unknowns_left(draft, values))
 
     @cached_property
     def steps(self) -> list[Array]:
@@ -174,25 +190,30 @@ class _Bench:
     def _unknowns(meanings: tuple[Meaning, ...], steps: Array, run: Mapping[Key, Array], start: Array) -> Array:
         return np.array([m.at(steps, run, float(here)) for m, here in zip(meanings, start, strict=True)])
 
-    def _cost(self, r: Repair, values: Array, starts: Array) -> float:
-        """Unknown values that stay in the repaired run, and what speaks against a repair at this place."""
-        runs = [
-            _values(self.program.trace(c.theta, c.rows, r.number, r.mode.force(v)))
-            for c, v in zip(self.cases, values, strict=False)
-        ]
-        cost = float(sum(self._unknown(key, runs) for key in self.keys))
-        whole = r.site.place == "whole"
-        computed = r.site.kind not in ("Name", "Constant", "Input")
+    def _unknowns_left(self, r: Repair, values: Array) -> int:
+        runs = [_values(self.program.trace(*case, r.number, r.mode.force(v))) for case, v in zip(self.cases, values, strict=False)]
+        return sum(self._unknown(key, runs) for key in self.keys)
+
+    def _doubts(self, r: Repair, values: Array, starts: Array) -> tuple[str, ...]:
+        site, meaning, alone = r.site, r.meaning, len(r.meanings) == 1
+        whole, written = site.place == "whole", site.kind in ("Name", "Constant", "Input")
         here = starts[:SEEN, 0]
-        right = len(starts[0]) == 1 and not is_constant(here) and self.library.level(here) == STEPS
-        cost += INPUT * (whole and r.site.kind == "Input")
-        cost += OVERWRITE * (whole and computed and right and r.site.target != "return")
-        cost += PARTIAL * (len(r.meanings) > 1)
-        cost += FARFETCHED * max(m.cost for m in r.meanings)
-        cost += ARGUMENT * (r.site.place == "own argument" and r.site.kind == "Name" and not r.meaning.leaf)
-        right_answers = np.array(self.right[:SEEN]).T
-        answer = len(r.meanings) == 1 and any(np.allclose(values[:, 0], line, rtol=1e-7, atol=0) for line in right_answers)
-        return cost + ANSWER * answer
+        fixed, level = is_constant(here), self.library.level(here)
+        swapped = (site.kind == "Constant" and meaning.kind == "number") or (written and meaning.leaf)
+        multiple = here[0] != 0 and any(np.allclose(values[:, 0], factor * here, rtol=1e-7, atol=0) for factor in FACTORS)
+        doubts = {
+            "input": whole and site.kind == "Input",
+            "fixed": alone and fixed and meaning.kind != "number" and (whole or site.kind != "Constant"),
+            "read": alone and site.kind in ("Name", "Own") and level == UNKNOWN and meaning.cost < CHANGED and not meaning.leaf,
+            "partial": not alone,
+            "scaled": r.mode is SCALED,
+            "overwrites": alone and whole and not written and level == STEPS and multiple and site.target != "return",
+            "answer": alone and any(np.allclose(values[:, 0], g, rtol=1e-7, atol=0) for g in np.array(self.right[:SEEN]).T),
+            "unnatural": not swapped,
+            "argument": site.place == "own argument" and site.kind == "Name" and not meaning.leaf,
+        }
+        far = max(m.cost for m in r.meanings) + (r.mode is SCALED and meaning.kind != "number")
+        return (*(name for name, holds in doubts.items() if holds), *["built"] * far)
 
     def _unknown(self, key: Key, runs: list[dict[Key, Array]]) -> int:
         if self.program.sites[key[0]].kind in ("Name", "Constant"):

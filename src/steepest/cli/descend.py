@@ -12,6 +12,7 @@ from steepest.cli.options import number, option, real
 from steepest.cli.output import report, say_json, write
 from steepest.cli.progress import progress
 from steepest.descent.trace import Trace
+from steepest.engines.table import ENGINES
 from steepest.errors import OptionError
 from steepest.show.picture import SUFFIXES
 from steepest.show.tables import trace_rows
@@ -19,7 +20,7 @@ from steepest.show.tables import trace_rows
 Rate = Annotated[str, option("--lr", "auto|0.01|1/10", "The learning rate; auto (the default) is found from the curvature.")]
 Steps = Annotated[int | None, option("--steps", "N", "How many steps: 1000 unless given.")]
 Epochs = Annotated[int | None, option("--epochs", "N", "The same, counted in passes over the data.")]
-Engine = Annotated[str, option("--engine", "ENGINE", "auto (the default), numpy, compiled, or sympy for exact fractions.")]
+Engine = Annotated[str, option("--engine", "ENGINE", f"auto (the default), {', '.join(ENGINES)}; sympy for exact fractions.")]
 Method = Annotated[str, option("--method", "METHOD", "gd (the default).")]
 UntilLoss = Annotated[str | None, option("--until-loss", "L", "Stop when the loss is at most L.")]
 UntilGap = Annotated[str | None, option("--until-gap", "L", "Stop when the loss is at most L above its minimum.")]

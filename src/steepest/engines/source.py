@@ -180,11 +180,9 @@ def loop_source(kernel: Kernel, words: Words, weighted: bool, names: Names | Non
             add.append(f"s{k} += {'w[i]*' if weighted else ''}{inner if level >= PRODUCT or not weighted else f'({inner})'}")
         total = times(lines.texts[s.outer], "total" if s.inner is None else f"s{k}")
         totals.append(f"        {total},  # {called(s.name, names)}")
-    loop = [f"    {line}" for line in (*lines.lines[once:], *add)]
+    loop = ["for i in range(len(x0)):", *(f"    {line}" for line in (*lines.lines[once:], *add))] if add else []
     body = words.array.format("\n" + "\n".join(totals) + "\n    ")
-    return function(
-        "sums", ("total", "w"), kernel, [*lines.lines[:once], *start, "for i in range(len(x0)):", *loop, f"return {body}"], names
-    )
+    return function("sums", ("total", "w"), kernel, [*lines.lines[:once], *start, *loop, f"return {body}"], names)
 
 
 def step_source(step: Program, states: Sequence[str]) -> str:
