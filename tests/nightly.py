@@ -10,11 +10,15 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 
 from generated import Drawn, problems
+from steepest.engines.table import why_not
 from test_agreement import agree_on_generated
+from test_torch_jax import TENSORS, followed_on_generated
 
 
 def main(examples: int) -> None:
     counts: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    engines = [name for name in TENSORS if not why_not(name)]
     ratios = []
 
     @settings(max_examples=examples, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -25,6 +29,7 @@ def main(examples: int) -> None:
         causes = {line.rpartition(": ")[2] for agreement in found for line in agreement.causes}
         counts.update(causes or {"agree"})
         ratios.extend(agreement.ratio for agreement in found)
+        others.update(followed_on_generated(drawn, engines))
 
     began = perf_counter()
     each()
@@ -36,6 +41,11 @@ def main(examples: int) -> None:
         f"observed/allowed: max {ratio.max():.3f}, median {np.median(ratio):.3f}, "
         f"median where they differ {np.median(ratio[ratio > 0]):.3f}; {perf_counter() - began:.0f} s\n"
     )
+    for engine in engines:
+        said = ", ".join(
+            f"{count:,} {line.removeprefix(f'{engine}: ')}" for line, count in others.items() if line.startswith(f"{engine}: ")
+        )
+        sys.stdout.write(f"{engine}: loss and gradient, {said}, 0 differ without a cause\n")
 
 
 if __name__ == "__main__":

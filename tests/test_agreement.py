@@ -21,8 +21,9 @@ from steepest.check.rounding import EPS, rows_bound, sums_bound
 from steepest.data.examples import EXAMPLES
 from steepest.engines.compiled import PRINTED
 from steepest.engines.numpy_engine import run
-from steepest.engines.source import numpy_sums
+from steepest.engines.source import sums_source
 from steepest.engines.table import kernels
+from steepest.engines.words import NUMPY
 from steepest.language.expand import expand
 from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
@@ -194,7 +195,7 @@ def test_a_wrong_kernel_is_caught(case: Case, faults: Any) -> None:
     kappas = [sums_bound(derivation, "gradient", theta, data, engine=engine).kappa for engine in ("numpy", "compiled")]
     missed = []
     for what, wrong in faults(kernel):
-        values = run(numpy_sums(wrong, weighted=False), "sums")(theta, ROWS, None, *data)
+        values = run(sums_source(wrong, NUMPY, weighted=False), "sums")(theta, ROWS, None, *data)
         if (np.abs(values - right) <= EPS * sum(kappas)).all():
             missed.append(what)
     assert not missed

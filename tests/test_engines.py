@@ -317,7 +317,7 @@ def test_auto_says_what_it_picked_and_why() -> None:
     engine, why = choose(derivation, rows=4000, evaluations=40_000)
     assert engine == "compiled"
     assert why.endswith("compiling pays")
-    assert set(ENGINES) == {"numpy", "compiled", "sympy"}
+    assert {"numpy", "compiled", "sympy"} < set(ENGINES)
 
 
 @pytest.mark.parametrize(

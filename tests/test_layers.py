@@ -23,6 +23,7 @@ ROOMS = (
 
 # The one-line methods that present or explain a result: inside a function, never at the top.
 DEFERRED = {
+    ("check/agreement.py", "show"),
     ("descent/trace.py", "show"),
     ("fitting/result.py", "show"),
 }
@@ -37,7 +38,8 @@ HEAVY = {
 # Names that execute text, and the only places where they may stand. (`print` is ruff's to find.)
 FORBIDDEN = {
     "eval": (),
-    "exec": ("engines/source.py",),  # runs the source that our own printers wrote
+    # The source that our own printers wrote; the user's own gradient with hooks, which the doctor was asked to run.
+    "exec": ("engines/source.py", "check/instrument.py"),
     "pickle": (),
     "dill": (),
     "cloudpickle": (),

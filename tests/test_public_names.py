@@ -21,6 +21,8 @@ PUBLIC = {
     "SteepestWarning",
     "Trace",
     "__version__",
+    "check_gradient",
+    "check_trajectory",
     "define",
     "fit",
     "random",

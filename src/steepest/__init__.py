@@ -16,7 +16,7 @@ from steepest.descent.trace import Trace
 from steepest.errors import DataError, EngineError, FormulaError, OptionError, SteepestError, SteepestWarning
 from steepest.fitting.result import Fit
 from steepest.language.parser import define
-from steepest.problem import Problem, fit
+from steepest.problem import Problem, check_gradient, check_trajectory, fit
 
 __all__ = [
     "DataError",
@@ -29,6 +29,8 @@ __all__ = [
     "SteepestWarning",
     "Trace",
     "__version__",
+    "check_gradient",
+    "check_trajectory",
     "define",
     "fit",
     "random",

@@ -23,6 +23,8 @@ from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
 
 if TYPE_CHECKING:
+    from steepest.check.agreement import Agreement
+    from steepest.check.report import Report
     from steepest.fitting.result import Fit
 
 EVALUATIONS = 100  # what a fit may take, for the choice of its engine
@@ -71,7 +73,7 @@ class Problem:
         self.weights = None if given is None else read_weights(given, columns.rows)
         self._start = read_start(start, self.parameters, table.start)
         self._say([*self.formula.warnings, *columns.warnings])
-        self._kernels: dict[str, Kernels] = {}
+        self._kernels: dict[tuple[Any, ...], Kernels] = {}
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -83,18 +85,23 @@ class Problem:
         """Where a descent or a fit starts, by name."""
         return dict(zip(self.parameters, self._start.values, strict=True))
 
-    def loss_at(self, theta: Any, engine: str = "numpy") -> Any:
-        """The loss over all rows. `theta`: a mapping by name, or a vector in the order of `.parameters`."""
-        objective = self.objective(engine)
-        return self._plain(objective.loss(self._theta(theta, engine)))
+    def loss_at(self, theta: Any, engine: str = "numpy", **place: Any) -> Any:
+        """The loss over all rows. `theta`: a mapping by name, or a vector in the order of `.parameters`.
 
-    def gradient_at(self, theta: Any, engine: str = "numpy") -> Array:
+        `place`: device=, dtype= and data_dtype= of the engines torch and jax; see `steepest.engines.table.kernels`.
+        """
+        objective = self.objective(engine, **place)
+        return self._plain(objective.loss(objective.kernels.vector(self._theta(theta))))
+
+    def gradient_at(self, theta: Any, engine: str = "numpy", **place: Any) -> Array:
         """The gradient of the loss, (p,), in the order of `.parameters`; engine="sympy" gives exact rationals."""
-        return self.objective(engine, every=True).at(self._theta(theta, engine)).gradient
+        objective = self.objective(engine, every=True, **place)
+        return objective.at(objective.kernels.vector(self._theta(theta))).gradient
 
-    def hessian_at(self, theta: Any, engine: str = "numpy") -> Array:
+    def hessian_at(self, theta: Any, engine: str = "numpy", **place: Any) -> Array:
         """The matrix of second derivatives of the loss, (p, p)."""
-        return self.objective(engine).hessian(self._theta(theta, engine))
+        objective = self.objective(engine, **place)
+        return objective.hessian(objective.kernels.vector(self._theta(theta)))
 
     def loss_expression(self) -> Any:
         """The loss over all rows as a SymPy expression in the parameters, with the data put in exactly. At most 1,000 rows.
@@ -115,7 +122,7 @@ class Problem:
         """
         from steepest.fitting.predict import predict
 
-        return predict(self.derivation, self._theta(theta, "numpy"), self.columns if new is None else read_table(new))
+        return predict(self.derivation, self._numbers(theta), self.columns if new is None else read_table(new))
 
     def descend(
         self,
@@ -133,6 +140,7 @@ class Problem:
         seconds: float | None = None,
         every: int | None = None,
         callback: Callback | None = None,
+        **place: Any,
     ) -> Trace:
         """Descends from the start, and records every step.
 
@@ -140,7 +148,8 @@ class Problem:
         `steps` (1,000 unless given) or `epochs`, the same for the full batch. `until_…` end it earlier: the loss is at most so much
         (`until_gap`: above its minimum), the norm of the gradient is, or the relative change of the loss in one step is; `seconds`
         is a limit of time. `every=k` keeps every k-th point. `callback(progress)` is called at least ten times a second; it may
-        return True to stop. `engine`: auto, numpy, compiled, or sympy for exact rational numbers.
+        return True to stop. `engine`: auto, numpy, compiled, sympy for exact rational numbers, or another of the table of engines;
+        torch and jax take device=, dtype= and data_dtype= (`place`).
 
         >>> problem = Problem("y ~ w*x", "@triples")
         >>> trace = problem.descend(lr=0.005, steps=3)
@@ -151,7 +160,7 @@ class Problem:
         if until_gap is not None:
             until_loss = self._gap(until_gap, until_loss)
         options = Options(
-            method, lr, steps, batch, engine, epochs, until_loss, until_gradient, until_change, seconds, every, callback
+            method, lr, steps, batch, engine, epochs, until_loss, until_gradient, until_change, seconds, every, callback, place
         )
         return run(self.objective, self._start, options, self.recipe())
 
@@ -167,14 +176,30 @@ class Problem:
         if not self.derivation.is_linear:
             self._announce_start()
         engine, _ = choose(self.derivation, self.columns.rows, EVALUATIONS)
-        return fit(self.objective(engine), self._theta(self._start.values, engine), self.recipe())
+        return fit(self.objective(engine), self._numbers(self._start.values), self.recipe())
 
-    def objective(self, engine: str = "numpy", every: bool = False) -> Objective:
+    def check(self, engines: Sequence[str] | None = None, at: Any = None, points: int = 5, seed: int = 0) -> Agreement:
+        """Compares the loss and the gradient of every engine, at `at` (else the start) and at other points around it.
+
+        Two right computations differ by ε·κ at most, κ the running error bound. `engines`: names, else all that can be used here.
+        `at`: a vector, or a mapping by name over the start. The answer has `.ok`, `.verdicts`, `.lines`, `.missing`, `.notes`,
+        `.samples`, `.text()`, `.to_dict()`.
+
+        >>> Problem("y ~ w*x", "@triples").check(["numpy"]).ok
+        True
+        """
+        from steepest.check.agreement import check
+
+        first = self._numbers({**self.start, **at} if isinstance(at, Mapping) else self._start.values if at is None else at)
+        return check(lambda name: self.objective(name, every=True), engines, first, points, seed)
+
+    def objective(self, engine: str = "numpy", every: bool = False, **place: Any) -> Objective:
         """The loss as a function of theta, through one engine; with `every`, fixed parameters have a gradient too."""
-        if engine not in self._kernels:
-            self._kernels[engine] = kernels(engine, self.derivation)
+        known = (engine, *sorted(place.items()))
+        if known not in self._kernels:
+            self._kernels[known] = kernels(engine, self.derivation, **place)
         free = None if every else self._start.free
-        return Objective(self._kernels[engine], self.columns, self.weights, free)
+        return Objective(self._kernels[known], self.columns, self.weights, free)
 
     def recipe(self) -> dict[str, Any]:
         """What this problem is made of, as plain values."""
@@ -211,12 +236,13 @@ class Problem:
             raise OptionError(f"until_gap needs the minimum, which the fit did not reach ({best.reason}): give until_loss")
         return best.loss + gap
 
-    def _theta(self, given: Any, engine: str) -> Array:
+    def _numbers(self, given: Any) -> Array:
+        return self.objective().kernels.vector(self._theta(given))
+
+    def _theta(self, given: Any) -> tuple[Any, ...]:
         if isinstance(given, Mapping) and (missing := [name for name in self.parameters if name not in given]):
             raise OptionError(f"theta has no value for {', '.join(missing)}")
-        values = read_start(given, self.parameters, {}).values
-        vector: Array = self.objective(engine).kernels.vector(values)
-        return vector
+        return read_start(given, self.parameters, {}).values
 
     @staticmethod
     def _plain(value: Any) -> Any:
@@ -258,3 +284,39 @@ def fit(formula: str, data: Any, loss: str = "mse", start: Any = None, **options
     3.0
     """
     return Problem(formula, data, loss, start, **options).fit()
+
+
+def check_gradient(user: Any, problem: Problem) -> Report:
+    """Is this gradient, which somebody wrote by hand, right? And if not, what is wrong with it, with proof.
+
+    `user`: a function (theta (p,), columns: a mapping of names to arrays (n,)) → the gradient (p,), or (loss, gradient); a
+    `torch.autograd.Function` with apply(theta, *columns) → loss; a JAX function (theta, columns) → loss. It is called a few hundred
+    times, on copies. The report has `.correct`, `.cause`, `.sentence`, `.line`, `.node`, `.proof`, `.details`, `.text()`,
+    `.to_dict()`. Raises OptionError where the problem's own gradient is not finite around its start.
+
+    >>> problem = Problem("y ~ w*x", "@triples")
+    >>> report = check_gradient(lambda theta, columns: sum(2*(theta*columns["x"] - columns["y"])*columns["x"], 0*theta), problem)
+    >>> report.cause
+    'missing-1/n'
+    """
+    from steepest.check.doctor import check_gradient as visit
+
+    return visit(user, problem)
+
+
+def check_trajectory(trajectory: Any, problem: Problem, lr: float | None = None) -> Report:
+    """What did this loop do? From theta, step by step, and the problem alone.
+
+    `trajectory`: theta before the first step, after it, after the next, …: an array (steps + 1, p), a mapping, a frame or the path
+    of a table with a column a parameter, or a Trace. `lr`: the rate that was meant. `report.cause` is None for plain descent, else
+    not-zeroed, other-parameter, sequential-update, stale, momentum, weight-decay, schedule, scaled, sign, frozen or unknown.
+    Raises DataError, OptionError.
+
+    >>> problem = Problem("y ~ m*x + c", "@five-points")
+    >>> run = problem.descend(lr=0.01, steps=20)
+    >>> check_trajectory(run, problem, lr=0.01).correct, check_trajectory(run, problem, lr=0.05).cause
+    (True, 'scaled')
+    """
+    from steepest.check.loop import check_trajectory as visit
+
+    return visit(trajectory, problem, lr)

@@ -6,12 +6,13 @@ enters are moved out of the sums: the sum of f(theta)·g(theta, row) is f times 
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from steepest.calculus.algebra import Algebra, TooLarge
 from steepest.calculus.derivation import Derivation
 from steepest.calculus.lower import lower
+from steepest.language.expand import expand
 from steepest.language.program import Node, Program
 
 
@@ -58,10 +59,19 @@ def sums_kernel(derivation: Derivation, kind: str, functions: Container[str]) ->
     return _kernel(final, sums, derivation)
 
 
-def rows_kernel(derivation: Derivation, kind: str, functions: Container[str]) -> Kernel:
-    """The plan for the outputs themselves, row by row: each `inner` is an output and `outer` is not used."""
-    program = _lowered(derivation, kind, functions)
-    return _kernel(program, tuple(Sum(n, i, i) for n, i in program.outputs.items()), derivation)
+def rows_kernel(derivation: Derivation, kind: str, functions: Container[str], outputs: Sequence[str] = ()) -> Kernel:
+    """The plan for the outputs themselves (all unless named), row by row: each `inner` is an output, and `outer` the same."""
+    return _rows(_lowered(derivation, kind, functions), outputs, derivation)
+
+
+def written_kernel(derivation: Derivation, output: str, functions: Container[str]) -> Kernel:
+    """The plan for y, yhat or loss, row by row, as it is written: for a library that differentiates it itself."""
+    return _rows(expand(derivation.program("value"), functions), (output,), derivation)
+
+
+def _rows(program: Program, outputs: Sequence[str], derivation: Derivation) -> Kernel:
+    part = program.pruned({name: program.outputs[name] for name in outputs or program.outputs})
+    return _kernel(part, tuple(Sum(n, i, i) for n, i in part.outputs.items()), derivation)
 
 
 def _lowered(derivation: Derivation, kind: str, functions: Container[str]) -> Program:

@@ -106,6 +106,11 @@ def rows_bound(derivation: Derivation, kind: str, theta: Sequence[float], column
     return Bound(tuple(s.name for s in kernel.sums), kappa, np.concatenate(undecided))
 
 
+def measures(kernel: Kernel, theta: Sequence[float], columns: Sequence[Array]) -> list[Measure]:
+    """The mass and the error of every node of a kernel, row by row."""
+    return _Running(kernel, theta, columns).of
+
+
 class _Running:
     """The measure of every node of a kernel on some rows."""
 

@@ -4,11 +4,11 @@ In: words of a shell. Out: text for people or one JSON object on stdout; notes, 
 exit code.
 
     main.py       `main(argv)`: the commands, errors as sentences, exit codes
-    fit.py, descend.py, derive.py, examples.py    a command each
+    fit.py, descend.py, derive.py, check.py, doctor.py, examples.py    a command each
     options.py    the options that commands share, and their words → values, strictly: nothing is evaluated
     output.py     header, table, sentence, JSON, notes
     progress.py   a line on stderr while a long descent runs;  interrupt.py: Ctrl-C at a safe moment
 
 Exit codes: 0 converged, or the steps or the time asked for are done; 1 an error, or a run that stopped before that;
-2 wrong usage; 3 diverged or nonfinite; 130 interrupted, what was done then is kept.
+2 wrong usage; 3 diverged or nonfinite; 4 a check or a doctor found a fault; 130 interrupted, what was done then is kept.
 """

@@ -45,7 +45,7 @@ def derive(
         raise OptionError("--latex and --text are both given: give one of them")
     if data and columns:
         raise OptionError("--columns is given, but the data name the columns: give one of them")
-    known = list(options.table_of(formula, data).names) if data else names(columns, "--columns") or _columns_of(formula)
+    known = list(options.table_of(formula, data).names) if data else names(columns, "--columns") or columns_of(formula)
     parsed = parse_formula(formula, known, pairs(constants, "--constants"))
     said = list(parsed.warnings)
     if not (data or columns):
@@ -56,7 +56,7 @@ def derive(
     say(derivation.latex() if latex else derivation.text())
 
 
-def _columns_of(formula: str) -> list[str]:
+def columns_of(formula: str) -> list[str]:
     """The free names left of '~', and x."""
     left, *right = split(tokenize(formula), "~")
     parser = Parser(formula)

@@ -17,6 +17,7 @@ from steepest.cli.progress import progress
 from steepest.descent.descend import INTERRUPTED
 from steepest.descent.rates import automatic
 from steepest.descent.trace import Recorder, Trace
+from steepest.engines.table import ENGINES
 from steepest.errors import OptionError
 from steepest.show.picture import SUFFIXES
 from steepest.show.tables import trace_rows
@@ -24,7 +25,7 @@ from steepest.show.tables import trace_rows
 Rate = Annotated[str, option("--lr", "auto|0.01|1/10", "The learning rate; auto (the default) is found from the curvature.")]
 Steps = Annotated[str | None, option("--steps", "N", "How many steps: 1000 unless given.")]
 Epochs = Annotated[str | None, option("--epochs", "N", "The same, counted in passes over the data.")]
-Engine = Annotated[str, option("--engine", "ENGINE", "auto (the default), numpy, compiled, or sympy for exact fractions.")]
+Engine = Annotated[str, option("--engine", "ENGINE", f"auto (the default), {', '.join(ENGINES)}; sympy for exact fractions.")]
 Method = Annotated[str, option("--method", "METHOD", "gd (the default).")]
 UntilLoss = Annotated[str | None, option("--until-loss", "L", "Stop when the loss is at most L.")]
 UntilGap = Annotated[str | None, option("--until-gap", "L", "Stop when the loss is at most L above its minimum.")]

@@ -13,9 +13,12 @@ from typing import Annotated, Any
 import typer
 
 from steepest._version import __version__
+from steepest.cli.check import check
 from steepest.cli.derive import derive
 from steepest.cli.descend import INTERRUPT_CODE, descend
+from steepest.cli.doctor import doctor
 from steepest.cli.examples import examples
+from steepest.cli.export import export
 from steepest.cli.fit import fit
 from steepest.cli.output import in_shell, notes, say
 from steepest.data.examples import example
@@ -34,7 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # plain help: it needs no import of rich, and reads the same through a pipe
 )
-for command in (fit, descend, derive, examples):
+for command in (fit, descend, derive, check, doctor, export, examples):
     app.command()(command)
 
 

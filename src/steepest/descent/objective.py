@@ -47,7 +47,7 @@ class Objective:
     def at(self, theta: Array) -> Point:
         """The loss and its gradient: one pass over the rows."""
         values = self._sums("gradient", theta)
-        return Point(theta, values[0], self.moving(values[1:]))
+        return Point(theta, values[0], self.moving(values[1:]).astype(theta.dtype, copy=False))
 
     def loss(self, theta: Array) -> Any:
         return self._sums("value", theta)[2]

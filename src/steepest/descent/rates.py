@@ -8,7 +8,7 @@ import numpy as np
 
 from steepest.descent.objective import Array, Objective, Point
 from steepest.descent.runners import Rows
-from steepest.errors import FormulaError
+from steepest.errors import EngineError, FormulaError
 
 ROUNDING = 8 * np.finfo(float).eps  # a loss that rises by less of itself has not risen
 MOST_EXACT = 64  # parameters up to which the curvature is read off the exact Hessian
@@ -81,7 +81,7 @@ def largest_curvature(objective: Objective, start: Point) -> float:
     if len(objective.free) <= MOST_EXACT:
         try:
             hessian = objective.hessian(start.theta)[np.ix_(objective.free, objective.free)].astype(float)
-        except FormulaError:  # too many operations for an exact one
+        except (FormulaError, EngineError):  # too many operations for an exact one, or an engine without second derivatives
             return _by_differences(objective, start)
         return float(np.max(np.abs(np.linalg.eigvalsh(hessian)))) if np.isfinite(hessian).all() else np.nan
     return _by_differences(objective, start)

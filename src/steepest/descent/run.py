@@ -37,9 +37,10 @@ class Options(NamedTuple):
     seconds: float | None = None
     every: int | None = None
     callback: Callback | None = None
+    place: Mapping[str, Any] = {}  # device, dtype and data_dtype of the engine
 
 
-def run(through: Callable[[str], Objective], start: Start, options: Options, recipe: Mapping[str, Any]) -> Trace:
+def run(through: Callable[..., Objective], start: Start, options: Options, recipe: Mapping[str, Any]) -> Trace:
     """Checks the options, picks the engine and the runner, and descends. `through` gives the objective of an engine by name."""
     steps = _steps(options)
     _check(options)
@@ -52,7 +53,7 @@ def run(through: Callable[[str], Objective], start: Start, options: Options, rec
     engine, why = options.engine, "asked for"
     if engine == "auto":
         engine, why = choose(plain.derivation, plain.columns.rows, steps)
-    objective = plain if engine == "numpy" else through(engine)
+    objective = through(engine, **options.place)
     theta = objective.kernels.vector(start.values)
     rates, rate_why = _rates(options.lr, objective, theta)
     first = rates.block(0, 1)[0]
@@ -69,6 +70,7 @@ def run(through: Callable[[str], Objective], start: Start, options: Options, rec
         "engine_why": why,
         "until": {name: float(value) for name, value in vars(_until(options)).items() if value is not None},
         "every": options.every,
+        **options.place,
         "cpu": _cpu(engine),
     }
     return descend(

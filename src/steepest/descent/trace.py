@@ -99,6 +99,12 @@ class Trace:
 
         return plot_trace(self, *args, **options)
 
+    def export(self, what: str = "numpy") -> str:
+        """This descent as the text of a stand-alone script; see `steepest.show.export`, whose `WHAT` lists the libraries."""
+        from steepest.show.export import descent_of, export
+
+        return export(descent_of(self), what)
+
     def _repr_html_(self) -> str:
         from steepest.show.tables import trace_html
 

@@ -7,16 +7,20 @@
     kernels.stepper(step, states)                      → one step of a method on those numbers
 
 Sums, never means: chunks, batches and processes are then joined by `+`. `weights` is None or (rows,), `total` their sum or the
-number of rows; it is the sum of a row expression that no column enters. NumPy in, NumPy out: float64, but rationals for `sympy`.
-What is not finite is returned as it is, without a warning.
+number of rows; it is the sum of a row expression that no column enters. NumPy in, NumPy out: float64, rationals for `sympy`, and
+float32 where torch or jax are asked for it. What is not finite is returned as it is, without a warning.
 
-    table.py         the literal table of names, why an engine cannot be used here, the choice of `auto`
-    source.py        a kernel's plan as readable NumPy source; runs generated source and nothing else
-    numpy_engine.py  `numpy`
-    compiled.py      `compiled`: llvm.py, printing.py and elementary.py print LLVM IR, block.py fuses whole descents,
-                     jit.py turns IR into functions
-    exact.py         `sympy`: node by node on exact numbers; TooManyDigits beyond 10,000
+    table.py           the literal table of names, why an engine cannot be used here, the choice of `auto`
+    source.py          a kernel's plan as readable Python, in the words of a library (words.py); runs generated source and no other
+    numpy_engine.py    `numpy`
+    compiled.py        `compiled`: llvm.py, printing.py, elementary.py print LLVM IR, block.py fuses descents, jit.py compiles
+    exact.py           `sympy`: node by node on exact numbers; TooManyDigits beyond 10,000
+    torch_engine.py    `torch`: the derived gradient; `torch-autograd`: the value as written, and backward()
+    torch_function.py  `torch-function`: a torch.autograd.Function with the derived gradient as its backward
+    jax_engine.py      `jax`: the value as written, differentiated and compiled by JAX
+    differences.py     `finite-difference`: the value as written, and differences of it with an estimate of their error
+    tensors.py         `Place`: the device, and the number types of parameters and data apart;  loops.py: polynomials
 
-Generated text holds positional names only (p0, x0, t0). The exceptions are `EngineError` (library missing, broken or unable) and
-`OptionError` (an unknown engine).
+Generated text holds positional names only (p0, x0, t0). The exceptions are `EngineError` (library or device missing, an engine
+unable) and `OptionError` (an unknown name). An engine that differentiates itself has no "normal".
 """

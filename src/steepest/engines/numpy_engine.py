@@ -11,14 +11,14 @@ import numpy as np
 from steepest.calculus.derivation import Derivation
 from steepest.calculus.kernel import rows_kernel, sums_kernel
 from steepest.calculus.lower import lower
-from steepest.engines.source import numpy_rows, numpy_step, numpy_sums, run_source
-from steepest.language.evaluate import gegenbauer
-from steepest.language.functions import FUNCTIONS
+from steepest.engines.loops import gegenbauer
+from steepest.engines.source import rows_source, run_source, step_source, sums_source
+from steepest.engines.words import NUMPY
 from steepest.language.program import Program
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 SLICE = 32_768  # rows at a time: temporaries then stay in the cache
-PRINTED = frozenset(name for name, row in FUNCTIONS.items() if row.numpy)
+PRINTED = NUMPY.printed
 
 
 class NumpyKernels:
@@ -63,17 +63,17 @@ class NumpyKernels:
 
     def stepper(self, step: Program, states: tuple[str, ...]) -> Callable[..., tuple[Array, ...]]:
         """One step of a method: theta, g, eta, t and states in, theta and states out."""
-        return run(numpy_step(lower(step, PRINTED), states), "step")
+        return run(step_source(lower(step, PRINTED), states), "step")
 
     def source(self, kind: str) -> str:
         """The generated function for the sums, as it runs."""
-        return numpy_sums(sums_kernel(self.derivation, kind, PRINTED), weighted=False)
+        return sums_source(sums_kernel(self.derivation, kind, PRINTED), NUMPY, weighted=False)
 
     def _compile_sums(self, kind: str, weighted: bool) -> Callable[..., Any]:
-        return run(numpy_sums(sums_kernel(self.derivation, kind, PRINTED), weighted), "sums")
+        return run(sums_source(sums_kernel(self.derivation, kind, PRINTED), NUMPY, weighted), "sums")
 
     def _compile_rows(self, kind: str) -> Callable[..., Any]:
-        return run(numpy_rows(rows_kernel(self.derivation, kind, PRINTED)), "rows")
+        return run(rows_source(rows_kernel(self.derivation, kind, PRINTED), NUMPY), "rows")
 
 
 def run(source: str, function: str) -> Callable[..., Any]:

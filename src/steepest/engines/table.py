@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest.calculus.derivation import Derivation
 from steepest.calculus.kernel import sums_kernel
+from steepest.engines.tensors import Place
 from steepest.errors import EngineError, OptionError, unknown
 
 
@@ -26,18 +27,27 @@ class Kernels(Protocol):
 
 
 class Engine(NamedTuple):
-    """Where an engine is found, which library it needs, and what it is for."""
+    """Where an engine is found, which library it needs, what installs that, and what it is for."""
 
     module: str
     kernels: str
-    needs: str  # the library
+    needs: str
+    install: str
     what: str
+    places: bool = False  # has it devices and number types to choose from?
 
+
+TORCH, JAX = '"steepest[torch]"', '"steepest[jax]"'
 
 ENGINES: dict[str, Engine] = {
-    "numpy": Engine("numpy_engine", "NumpyKernels", "numpy", "generated NumPy source; fastest on the smallest problems"),
-    "compiled": Engine("compiled", "CompiledKernels", "llvmlite", "machine code for this processor; whole descents"),
-    "sympy": Engine("exact", "ExactKernels", "sympy", "exact rational numbers"),
+    "numpy": Engine("numpy_engine", "NumpyKernels", "numpy", "numpy", "generated NumPy source; fastest on the smallest problems"),
+    "compiled": Engine("compiled", "CompiledKernels", "llvmlite", "llvmlite", "machine code for this processor; whole descents"),
+    "sympy": Engine("exact", "ExactKernels", "sympy", "sympy", "exact rational numbers"),
+    "torch": Engine("torch_engine", "TorchKernels", "torch", TORCH, "the derived gradient on tensors", True),
+    "torch-autograd": Engine("torch_engine", "TorchAutogradKernels", "torch", TORCH, "the value; PyTorch differentiates it", True),
+    "torch-function": Engine("torch_function", "TorchFunctionKernels", "torch", TORCH, "a torch.autograd.Function", True),
+    "jax": Engine("jax_engine", "JaxKernels", "jax", JAX, "the value; JAX differentiates and compiles it", True),
+    "finite-difference": Engine("differences", "DifferenceKernels", "numpy", "numpy", "the value alone: a witness, not for work"),
 }
 
 WORTH_COMPILING = 3e8  # operations of a whole run, about 0.3 s in NumPy, from which 0.1 s of compilation pays
@@ -47,21 +57,33 @@ def why_not(name: str) -> str | None:
     """The sentence that says why an engine cannot be used here, or None where it can."""
     if name not in ENGINES:
         raise OptionError(unknown("engine", name, ["auto", *ENGINES]))
-    needs = ENGINES[name].needs
+    engine = ENGINES[name]
     try:  # a broken installation raises OSError as often as ImportError
-        importlib.import_module(needs)
+        importlib.import_module(engine.needs)
     except (ImportError, OSError) as error:
-        return f"engine '{name}' needs {needs}, which cannot be imported ({error}): pip install {needs}"
+        return f"engine '{name}' needs {engine.needs}, which cannot be imported ({error}): pip install {engine.install}"
     return None
 
 
-def kernels(name: str, derivation: Derivation) -> Kernels:
-    """The kernels of one engine. Raises EngineError where its library is missing or broken."""
+def kernels(
+    name: str, derivation: Derivation, device: str = "cpu", dtype: str = "float64", data_dtype: str | None = None
+) -> Kernels:
+    """The kernels of one engine.
+
+    `device`: "cpu", "cuda", or "cuda-or-cpu", which falls back. `dtype` is the type of the parameters and their gradient,
+    `data_dtype` that of the columns (the same unless given): "float64" or "float32". Only torch and jax have a choice.
+    Raises EngineError where the library is missing or broken or finds no such device, OptionError for a wrong name.
+    """
     reason = why_not(name)
     if reason:
         raise EngineError(reason)
     engine = ENGINES[name]
-    made: Kernels = getattr(importlib.import_module(f"steepest.engines.{engine.module}"), engine.kernels)(derivation)
+    place = Place(device, dtype, data_dtype).checked()
+    if not engine.places and place != Place().checked():
+        able = ", ".join(other for other, row in ENGINES.items() if row.places)
+        raise OptionError(f"engine '{name}' computes in float64 on the CPU only: device= and dtype= belong to {able}")
+    make = getattr(importlib.import_module(f"steepest.engines.{engine.module}"), engine.kernels)
+    made: Kernels = make(derivation, place) if engine.places else make(derivation)
     return made
 
 

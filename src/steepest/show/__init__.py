@@ -6,7 +6,8 @@ In: a Fit, a Trace, or an Objective with a theta. Out: a matplotlib Figure or Ax
     steps.py    what is drawn against the step: the loss, the parameters;  Axes in, Axes out
     rows.py     what is drawn row by row: the data with the fitted curve, the residuals;  Axes in, Axes out
     picture.py  the look, the title, and files (.svg, .png, .pdf)
-    tables.py   tables as text, and as HTML for notebooks
+    tables.py   tables as text, and as HTML for notebooks;  agreement.py: those of `problem.check()`
+    export.py   a descent as a script or notebook: scripts.py, a row a library; export_data.py, its data as code
 
 matplotlib is imported when a picture is made; pyplot never is, and the user's backend and rcParams stay as they are.
 Names and formulas are hostile: they are drawn as plain text (no mathtext, no TeX) and escaped in HTML.

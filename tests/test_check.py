@@ -1,0 +1,264 @@
+"""`problem.check()`: engines against each other; a wrong one is called wrong, and a difference has its cause named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+import steepest as st
+from steepest.check.agreement import Agreement, compare
+from steepest.check.differences import notes
+from steepest.check.samples import samples
+from steepest.check.written import exact_sums, lost_digits
+from steepest.cli.main import main
+from steepest.data.examples import EXAMPLES
+from steepest.descent.objective import Objective
+from steepest.engines.numpy_engine import NumpyKernels
+from steepest.engines.table import ENGINES, kernels, why_not
+
+Array = np.ndarray[Any, Any]
+AT_HAND = ["numpy", "compiled", "sympy", "finite-difference"]  # what every installation has
+
+
+def problem(formula: str, data: dict[str, Sequence[float]], loss: str = "mse", **start: float) -> st.Problem:
+    return st.Problem(formula, data, loss, start)
+
+
+def against(made: st.Problem, engine: Any) -> Agreement:
+    """An engine that is no row of the table, at the start."""
+    plain = made.objective("numpy", every=True)
+
+    def through(name: str) -> Objective:
+        return plain if name == "numpy" else Objective(engine, made.columns, made.weights)
+
+    return compare(through, ["mine"], [np.array(list(made.start.values()))], {})
+
+
+class Wrong(NumpyKernels):
+    """The engine `numpy` with its sums spoiled."""
+
+    def __init__(self, derivation: Any, spoil: Any) -> None:
+        super().__init__(derivation)
+        self.spoil = spoil
+
+    def sums(self, kind: str, theta: Array, columns: Sequence[Array], weights: Array | None, total: float) -> Array:
+        return self.spoil(super().sums(kind, theta, columns, weights, total))
+
+
+def changed(place: int, factor: float) -> Any:
+    def spoil(values: Array) -> Array:
+        values = values.copy()
+        values[place] *= factor
+        return values
+
+    return spoil
+
+
+LINE = problem("y ~ a + b*x", {"x": [0.5, 1.0, 2.0, 3.5], "y": [1.0, 2.5, 3.0, 5.5]}, a=0.3, b=0.7)
+
+
+# Agreement
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_shipped_examples_agree(name: str) -> None:
+    example = EXAMPLES[name]
+    found = st.Problem(example.formula, f"@{name}", example.loss).check(AT_HAND, points=3)
+    assert found.ok, found.text()
+    assert {verdict.verdict for verdict in found.verdicts} == {"agree"}, found.text()
+
+
+@pytest.mark.parametrize("engine", [name for name in ENGINES if name not in AT_HAND])
+@pytest.mark.parametrize("formula", ["y ~ a + b*P3(c*x)", "y ~ a*exp(-b*x) + c", "y ~ where(x < c, a*x, a*c + b*(x - c))"])
+def test_every_other_engine_agrees(formula: str, engine: str) -> None:
+    reason = why_not(engine)
+    if reason:
+        pytest.skip(reason)
+    x = np.linspace(0.1, 2.0, 40)
+    found = problem(formula, {"x": x, "y": np.cos(x)}, a=1.2, b=0.4, c=0.7).check([engine], points=3)
+    assert found.ok and found.verdicts[0].verdict == "agree", found.text()
+
+
+def test_all_engines_of_the_table_are_run_or_left_out_with_a_sentence() -> None:
+    found = LINE.check(points=1)
+    assert {verdict.engine for verdict in found.verdicts} | set(found.missing) == {*ENGINES, "as written"}
+    assert found.reference == ("exact, 50 digits",)
+
+
+def test_a_missing_engine_is_listed_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENGINES, "jax", ENGINES["jax"]._replace(needs="no_such_library"))
+    found = LINE.check(["numpy", "jax"])
+    assert found.ok and "no_such_library" in found.missing["jax"]
+    assert [verdict.engine for verdict in found.verdicts] == ["numpy", "as written"]
+    assert "jax was left out" in found.text()
+
+
+def test_the_exact_reference_is_exact() -> None:
+    exact = kernels("sympy", LINE.derivation)
+    theta = np.array([0.3, 0.7])
+    truth = exact.sums("gradient", exact.vector(theta), LINE.columns.arrays, None, exact.number(4))
+    found = exact_sums(LINE.derivation, theta, LINE.columns.arrays, None)
+    assert found is not None and found.tolist() == [float(value) for value in truth]
+
+
+# A wrong engine is found
+
+
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["loss", "dL/da", "dL/db"])
+@pytest.mark.parametrize("factor", [2.0, -1.0, 0.0, 1 + 1e-12, np.nan, np.inf])
+def test_a_wrong_engine_differs(place: int, factor: float) -> None:
+    found = against(LINE, Wrong(LINE.derivation, changed(place, factor)))
+    wrong = [line for line in found.lines if line.verdict == "differ"]
+    assert not found.ok
+    assert [(line.engine, line.what) for line in wrong] == [("mine", ("loss", "a", "b")[place])]
+    assert "mine differs" in found.text()
+
+
+def test_rounding_is_no_difference() -> None:
+    found = against(LINE, Wrong(LINE.derivation, changed(1, 1 + 2.0**-52)))
+    assert found.ok and found.verdicts[0].ulps >= 1
+
+
+# Causes
+
+
+def test_float32_parameters_on_float64_data() -> None:
+    """Notebook 002: the 5e-8 between a mean of single gradients and the gradient is float32."""
+    reason = why_not("torch")
+    if reason:
+        pytest.skip(reason)
+    made = st.Problem("y ~ theta_1*x + theta_0", "@noisy-line", start={"theta_1": 0.1, "theta_0": 1.1})
+    found = against(made, kernels("torch", made.derivation, dtype="float32", data_dtype="float64"))
+    assert found.ok and found.verdicts[0].verdict == "differ, cause known"
+    assert "float32 rounding: the parameters have 24 bits" in found.text()
+
+
+def test_a_wrong_float32_engine_is_not_excused() -> None:
+    made = Wrong(LINE.derivation, lambda values: (values * (1 + 1e-5)).astype(np.float32))
+    found = against(LINE, made)
+    assert not found.ok
+
+
+@pytest.mark.parametrize("engine", ["torch-autograd", "jax"])
+def test_both_branches_of_a_where(engine: str) -> None:
+    reason = why_not(engine)
+    if reason:
+        pytest.skip(reason)
+    made = problem("y ~ where(a*x > 0, sqrt(a*x), 0) + b", {"x": [0.0, 1.0, 2.0], "y": [1.0, 2.0, 3.0]}, a=1.7, b=0.2)
+    found = made.check([engine], points=1)
+    assert found.ok
+    assert found.verdicts[0].causes == (
+        "both branches of a where are differentiated: sqrt(a*x), not taken in row 0, has no finite slope there",
+    )
+
+
+def test_a_kink_is_named_with_its_row() -> None:
+    made = problem("y ~ a*abs(x - b)", {"x": [0.5, 0.25, 2.0], "y": [2.0, 2.0, 2.0]}, a=1.0, b=0.25)
+    x = made.columns.names.index("x")
+
+    class Right(NumpyKernels):
+        """abs'(0) = 1, which is a slope, too."""
+
+        def sums(self, kind: str, theta: Array, columns: Sequence[Array], weights: Array | None, total: float) -> Array:
+            values = super().sums(kind, theta, columns, weights, total)
+            return values + np.array([0, 0, 4.0]) * np.count_nonzero(columns[x] == theta[1])
+
+    found = against(made, Right(made.derivation))
+    assert found.ok and found.verdicts[0].causes[0].startswith("kink: in row 1 ")
+
+
+def test_overflow_is_named_with_its_node() -> None:
+    made = problem("y ~ a/(1 + exp(-b*x))", {"x": [-1.0, 2000.0, 3.0], "y": [1.0, 1.0, 1.0]}, a=1.0, b=-1.0)
+    found = made.check(["numpy"], points=1)
+    assert found.ok
+    assert "overflow: exp(-b*x) is inf in row 1" in found.text()
+
+
+def test_cancellation_is_named_with_its_node() -> None:
+    x = np.linspace(100, 2000, 50)
+    made = problem("y ~ sqrt(b + x**2) - x", {"x": x, "y": 0 * x}, b=1e-6)
+    lost = lost_digits(made.derivation, np.array([1e-6]), made.columns.arrays)
+    assert lost is not None and lost.node == "sqrt(b + x**2) - x"
+    (note,) = [n for n in made.check(["numpy"], points=1).notes if "loss" in n]
+    assert "sqrt(b + x**2) - x" in note
+
+
+def test_rows_that_cancel_are_told() -> None:
+    made = st.Problem("y ~ a + b*P3(c + d*x)", "@sine2000", "sse")
+    told = made.check(["numpy"], points=1).notes
+    assert told == ("dL/da keeps 0 digits: the rows cancel each other", "dL/dc keeps 0 digits: the rows cancel each other")
+    assert not notes(LINE.objective(), made_at(LINE))
+
+
+def made_at(made: st.Problem) -> Any:
+    from steepest.check.differences import At
+
+    return At(np.array(list(made.start.values())), made.columns.arrays, made.weights)
+
+
+# Single rows
+
+
+def test_notebook_002_the_mean_of_single_gradients() -> None:
+    made = st.Problem("y ~ theta_1*x + theta_0", "@noisy-line")
+    found = made.check(["numpy"], at={"theta_0": 1.0, "theta_1": 0.0}, points=1).samples
+    gradient = dict(zip(made.parameters, found.gradient, strict=True))
+    assert gradient == pytest.approx({"theta_0": -5.447053920097925, "theta_1": -1.1946826098562094}, rel=1e-14)
+    assert np.abs(found.difference).max() <= 1e-14
+    # The notebook's parameters are float32.
+    assert found.spread == pytest.approx([3.960432497078723, 3.3566847257677144], rel=2.0**-24)
+
+
+@pytest.mark.parametrize("loss", ["mse", "half-mse", "sse"])
+def test_samples_estimate_the_gradient_with_weights_and_fixed_parameters(loss: str) -> None:
+    data = {"x": [0.5, 1.0, 2.0, 3.5], "y": [1.0, 2.5, 3.0, 5.5], "w": [1.0, 0.0, 2.0, 0.5]}
+    made = st.Problem("y ~ a + b*x", data, loss, {"a": 0.3, "b": {"value": 0.7, "fixed": True}}, weights="w")
+    found = samples(made.objective("numpy", every=True), np.array([0.3, 0.7]))
+    np.testing.assert_allclose(found.mean, made.gradient_at([0.3, 0.7]), rtol=1e-14)
+
+
+def test_the_spread_of_a_batch_is_what_theory_says() -> None:
+    found = LINE.check(["numpy"], points=1).samples
+    assert found.batch == 2
+    np.testing.assert_allclose(found.batch_spread, found.expected, rtol=0.15)  # 1,000 draws: 2 % each
+
+
+# What is shown
+
+
+def test_forms() -> None:
+    found = LINE.check(["numpy", "compiled"], points=2)
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["ok"] is True
+    assert found._repr_html_().startswith("<div>") and "All agree, at 2 points" in found.text()
+    assert all(len(line) <= 80 for line in found.text().splitlines())
+
+
+def test_hostile_names_are_escaped() -> None:
+    made = st.Problem("`<b>` ~ a*x", {"x": [1.0, 2.0], "<b>": [1.0, 2.0]}, start={"a": 1.0})
+    assert "<b>" not in made.check(["numpy"], points=1)._repr_html_()
+
+
+@pytest.mark.parametrize("points", [0, -1, True, 1.5])
+def test_points_are_checked(points: Any) -> None:
+    with pytest.raises(st.OptionError, match="points is"):
+        LINE.check(["numpy"], points=points)
+
+
+def test_an_unknown_engine_is_an_error() -> None:
+    with pytest.raises(st.OptionError, match="did you mean 'numpy'"):
+        LINE.check(["nump"])
+
+
+def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["check", "y ~ w*x", "@triples", "--at", "w=1", "--engines", "numpy,compiled"]
+    assert main(words) == 0
+    assert "All agree" in capsys.readouterr().out
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["points"][0] == {"w": 1.0}
+    monkeypatch.setattr(NumpyKernels, "sums", lambda *args: np.zeros(2))
+    assert main(words) == 4
+    assert "Not all agree" in capsys.readouterr().out
