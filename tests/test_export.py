@@ -194,6 +194,14 @@ def test_a_rate_that_was_halved() -> None:
         trace.export("numpy")
 
 
+@pytest.mark.parametrize("option", ["dtype", "data_dtype"])
+def test_a_descent_in_float32(option: str) -> None:
+    pytest.importorskip("torch")
+    trace = st.Problem("y ~ w*x", "@triples").descend(lr=0.005, steps=2, engine="torch", **{option: "float32"})
+    with pytest.raises(OptionError, match=f"^{option} is 'float32': a script computes in float64"):
+        trace.export("torch")
+
+
 def test_an_unknown_library() -> None:
     with pytest.raises(OptionError, match="unknown export 'pytorch': did you mean 'torch'"):
         DESCENTS["choices"]().export("pytorch")

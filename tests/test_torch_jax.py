@@ -87,6 +87,17 @@ def assert_agree(engine: str, case: Case, loss: str, kind: str, weighted: bool) 
         assert wrong[0].any() or wrong[1].any(), f"no longer true: {cause}"
 
 
+def test_the_comparison_can_fail() -> None:
+    derivation, data = derived(CASES[5], "mse")
+    theta = np.array(CASES[5].theta)
+    right, kappa = (
+        kernels("numpy", derivation).sums("gradient", theta, data, None, 60.0),
+        sums_bound(derivation, "gradient", theta, data).kappa,
+    )
+    assert outside(right * (1 + 1e-11), right, kappa).all()
+    assert outside(right * np.nan, right, kappa).all()
+
+
 # Engines × problems. JAX compiles 0.2 s a formula, so it has fewer.
 
 
@@ -276,6 +287,18 @@ def test_002_parameters_of_another_type_than_the_data(engine: str, dtype: str, f
         assert gap == list(difference)
     else:
         assert max(gap) < 1e-14
+
+
+@pytest.mark.parametrize("engine", ON_TENSORS)
+@pytest.mark.parametrize(("dtype", "data_dtype"), [("float64", "float32"), ("float32", "float64"), ("float32", None)])
+def test_only_what_is_asked_for_is_rounded(engine: str, dtype: str, data_dtype: str | None) -> None:
+    theta, x = 0.1, np.array([0.3, 0.7])
+    w, r = np.dtype(dtype).type(theta), x.astype(data_dtype or dtype)
+    problem = Problem("y ~ w*x", {"x": x, "y": x}, loss="yhat", start=[1])
+    loss = problem.loss_at([theta], engine, dtype=dtype, data_dtype=data_dtype)
+    eps = np.finfo(np.promote_types(dtype, data_dtype or dtype)).eps
+    assert loss == pytest.approx(float(w) * float(r.astype(float).mean()), rel=4 * float(eps))
+    assert problem.gradient_at([theta], engine, dtype=dtype, data_dtype=data_dtype).dtype == dtype
 
 
 @pytest.mark.parametrize("engine", ON_TENSORS)

@@ -34,7 +34,7 @@ class Site(NamedTuple):
 
     line: int
     text: str
-    kind: str  # the class of its syntax node; "Input" for data["x"], "Own" for a call of the file's functions, "Result" for what an augmented assignment leaves
+    kind: str  # the class of its node; "Input": data["x"], "Own": a call of the file's functions, "Result": what `+=` leaves
     statement: int
     target: str  # what the statement assigns to; "return" for a return
     place: str  # what it is in: "whole" right side, "operand", "element", "argument", "own argument" of the file's functions

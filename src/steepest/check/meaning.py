@@ -16,7 +16,7 @@ PLAIN, BUILT, CHANGED, NUMBER = 0, 1, 2, 3  # how far-fetched
 
 
 class Meaning(NamedTuple):
-    """`kind`: unchanged, number, step, variable, product; or times, plus, minus, over: V = B·w, B + w, w - B, w/B."""
+    """`kind`: number, step, variable, product; or times, plus, minus, over: V = B·w, B + w, w - B, w/B."""
 
     kind: str
     text: str
@@ -34,9 +34,6 @@ class Variable(NamedTuple):
     profile: Array
 
 
-UNCHANGED = Meaning("unchanged", "", lambda steps, run, here: here)
-
-
 class Reader:
     """Reads profiles: one number for each one-row case."""
 
@@ -45,8 +42,6 @@ class Reader:
 
     def read(self, value: Array, here: Array, before: int) -> Meaning | None:
         """What `value` is where `here` stands now; variables count that were computed before that place."""
-        if (abs(value - here) <= RELATIVE * abs(here)).all():
-            return UNCHANGED
         number = _number(value)
         if number is not None:
             return number

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ import numpy as np
 
 from steepest.check.candidates import FACTORS, STEPS, UNKNOWN, Library, is_constant
 from steepest.check.cases import Case, Cases, Subject, reference, shares
-from steepest.check.implied import EACH, SAME, SCALED, SOLVED, Mode, Solver
+from steepest.check.implied import FACTOR, SOLVED, VALUE, Mode, Solver
 from steepest.check.instrument import Instrumented, Record, Site, instrument
 from steepest.check.meaning import CHANGED, Key, Meaning, Reader, Variable
 from steepest.check.report import Diagnosis
@@ -33,10 +33,9 @@ LISTED = 5  # diagnoses at most
 # What makes a repair less likely, in units of one unknown value that stays in the run.
 DOUBTS = {
     "input": 3.0,  # it changes what the data or the parameters are
-    "fixed": 1.0,  # what does not depend on the row, as a count or the start of a sum, would have to
+    "fixed": 1.0,  # what does not depend on the row, as a count, a number or the start of a sum, would have to
     "read": 1.0,  # what is read is unknown itself, so the fault may lie where it was computed
-    "partial": 0.75,  # of the values that the expression takes, one is wrong
-    "scaled": 0.5,  # all of them are, by a common factor
+    "scaled": 0.5,  # several values are wrong by a common factor
     "overwrites": 0.5,  # the variable held a step of the derivation; its sign or a factor 2 would have to change
     "answer": 0.5,  # it only puts the answer in its place
     "unnatural": 0.5,  # neither a number for a number nor a variable for a variable
@@ -46,26 +45,21 @@ DOUBTS = {
 
 
 class Repair(NamedTuple):
-    """A site and what each of its unknowns should be; `value` and `here` are those numbers on the first case."""
+    """A site and what it should give; `here` and `value` are its value and the mended one on the first case."""
 
     site: Site
     number: int  # of the site
     mode: Mode
-    meanings: tuple[Meaning, ...]
-    doubts: tuple[str, ...]
-    unknown: int  # values of the run that are still unknown
+    meaning: Meaning
     place: int  # when it is first computed
     here: float
     value: float
+    doubts: tuple[str, ...]
+    unknown: int  # values of the run that are still unknown
 
     @property
     def cost(self) -> float:
         return self.unknown + sum(DOUBTS[name] for name in self.doubts)
-
-    @property
-    def meaning(self) -> Meaning:
-        """The first that changes something."""
-        return next((m for m in self.meanings if m.kind != "unchanged"), self.meanings[0])
 
 
 def repair(user: UserGradient, problem: Subject, cases: Cases) -> list[Diagnosis]:
@@ -146,34 +140,33 @@ class _Bench:
             sites.setdefault(key[0], []).append(key)
         for index, keys in sites.items():
             bases = [np.concatenate([run[k] for k in keys]) for run in self.runs]
-            for mode in _modes(bases, len(self.right[0])):
+            for mode in _modes(bases):
                 found = self._repair(index, keys, bases, mode)
                 if found is not None:
                     yield found
                 if self.program.runs > MOST_RUNS:
                     return
 
-    def _repair(self, index: int, keys: list[Key], bases: list[Array], mode: Mode) -> Repair | None:
-        solvers = [Solver(self.program, case, right, index, mode) for case, right in zip(self.cases, self.right, strict=True)]
-        values = _all(solver.solve(base, tried) for solver, base, tried in zip(solvers[:SEEN], bases, self.tries, strict=False))
-        if values is None:
+    def _repair(self, number: int, keys: list[Key], bases: list[Array], mode: Mode) -> Repair | None:
+        solvers = [Solver(self.program, case, right, number, mode) for case, right in zip(self.cases, self.right, strict=True)]
+        here = np.ones(len(bases)) if mode.factor else np.array([base[0] for base in bases])
+        seen, place = solvers[:SEEN], self.places[keys[0]]
+        value = _all(solver.solve(start, tried) for solver, start, tried in zip(seen, here, self.tries, strict=False))
+        if value is None:
             return None
-        starts = np.array([mode.start(base) for base in bases])
-        place = self.places[keys[0]]
-        meanings = self._meanings(values, starts, place)
-        if meanings is None and len(starts[0]) == 1 and mode is not SCALED:
-            values = _all(solver.hit(tried) for solver, tried in zip(solvers[:SEEN], self.tries, strict=False))
-            meanings = None if values is None else self._meanings(values, starts, place)
-        if values is None or meanings is None or (mode is EACH and len(meanings) > 1 and _changes(meanings) > 1):
+        meaning = self.reader.read(value, here[:SEEN], place)
+        if meaning is None and not mode.factor:
+            value = _all(solver.hit(tried) for solver, tried in zip(seen, self.tries, strict=False))
+            meaning = None if value is None else self.reader.read(value, here[:SEEN], place)
+        if value is None or meaning is None:
             return None
-        for k, solver in enumerate(solvers):
-            error = solver.error(self._unknowns(meanings, self.steps[k], self.runs[k], starts[k]))
-            if error is None or np.max(abs(error)) > SOLVED * 100:
+        for solver, steps, run, start in zip(solvers, self.steps, self.runs, here, strict=True):
+            error = solver.error(meaning.at(steps, run, float(start)))
+            if error is None or np.max(abs(error)) > 100 * SOLVED:
                 return None
-        which = next((k for k, m in enumerate(meanings) if m.kind != "unchanged"), 0)
-        site = self.program.sites[index]
-        draft = Repair(site, index, mode, meanings, (), 0, place, float(starts[0][which]), float(values[0][which]))
-        return draft._replace(doubts=self._doubts(draft, values, starts), unknown=self._unknowns_left(draft, values))
+        site = self.program.sites[number]
+        return Repair(site, number, mode, meaning, place, here[0], value[0],
+                      self._doubts(site, mode, meaning, value, here[:SEEN]), self._left(number, mode, value))  # fmt: skip
 
     @cached_property
     def steps(self) -> list[Array]:
@@ -183,36 +176,27 @@ class _Bench:
     def tries(self) -> list[Array]:
         return [self.library.values(steps) for steps in self.steps]
 
-    def _meanings(self, values: Array, starts: Array, place: int) -> tuple[Meaning, ...] | None:
-        return _all_of(self.reader.read(line, here[:SEEN], place) for line, here in zip(values.T, starts.T, strict=True))
-
-    @staticmethod
-    def _unknowns(meanings: tuple[Meaning, ...], steps: Array, run: Mapping[Key, Array], start: Array) -> Array:
-        return np.array([m.at(steps, run, float(here)) for m, here in zip(meanings, start, strict=True)])
-
-    def _unknowns_left(self, r: Repair, values: Array) -> int:
-        runs = [_values(self.program.trace(*case, r.number, r.mode.force(v))) for case, v in zip(self.cases, values, strict=False)]
+    def _left(self, number: int, mode: Mode, values: Array) -> int:
+        """Unknown values in the repaired runs."""
+        runs = [_values(self.program.trace(*case, number, mode.force(v))) for case, v in zip(self.cases, values, strict=False)]
         return sum(self._unknown(key, runs) for key in self.keys)
 
-    def _doubts(self, r: Repair, values: Array, starts: Array) -> tuple[str, ...]:
-        site, meaning, alone = r.site, r.meaning, len(r.meanings) == 1
+    def _doubts(self, site: Site, mode: Mode, meaning: Meaning, value: Array, here: Array) -> tuple[str, ...]:
         whole, written = site.place == "whole", site.kind in ("Name", "Constant", "Input")
-        here = starts[:SEEN, 0]
-        fixed, level = is_constant(here), self.library.level(here)
+        fixed, level = is_constant(here) and not mode.factor, self.library.level(here)
+        multiple = any(np.allclose(value, factor * here, rtol=1e-7, atol=0) for factor in FACTORS)
         swapped = (site.kind == "Constant" and meaning.kind == "number") or (written and meaning.leaf)
-        multiple = here[0] != 0 and any(np.allclose(values[:, 0], factor * here, rtol=1e-7, atol=0) for factor in FACTORS)
         doubts = {
             "input": whole and site.kind == "Input",
-            "fixed": alone and fixed and meaning.kind != "number" and (whole or site.kind != "Constant"),
-            "read": alone and site.kind in ("Name", "Own") and level == UNKNOWN and meaning.cost < CHANGED and not meaning.leaf,
-            "partial": not alone,
-            "scaled": r.mode is SCALED,
-            "overwrites": alone and whole and not written and level == STEPS and multiple and site.target != "return",
-            "answer": alone and any(np.allclose(values[:, 0], g, rtol=1e-7, atol=0) for g in np.array(self.right[:SEEN]).T),
+            "fixed": fixed and meaning.kind != "number" and (not whole or not here.any()),
+            "read": site.kind in ("Name", "Own") and level == UNKNOWN and meaning.cost < CHANGED and not meaning.leaf,
+            "scaled": mode.factor,
+            "overwrites": whole and not written and level == STEPS and not fixed and multiple and site.target != "return",
+            "answer": any(np.allclose(value, g, rtol=1e-7, atol=0) for g in np.array(self.right[:SEEN]).T),
             "unnatural": not swapped,
             "argument": site.place == "own argument" and site.kind == "Name" and not meaning.leaf,
         }
-        far = max(m.cost for m in r.meanings) + (r.mode is SCALED and meaning.kind != "number")
+        far = meaning.cost + (mode.factor and meaning.kind != "number")
         return (*(name for name, holds in doubts.items() if holds), *["built"] * far)
 
     def _unknown(self, key: Key, runs: list[dict[Key, Array]]) -> int:
@@ -244,51 +228,36 @@ class _Bench:
         run = _values(self.program.trace(case.theta, case.rows))
         base = [run[key] for key in run if key[0] == r.number]
         nothing = np.full(len(self.parameters), np.nan)
-        try:
-            start = r.mode.start(np.concatenate(base))
-            unknowns = self._unknowns(r.meanings, self.library.at(case), run, start)
-        except (KeyError, ValueError):
+        if not base:
             return nothing
-        found = self.program.run(case.theta, case.rows, r.number, r.mode.force(unknowns))
+        try:
+            unknown = r.meaning.at(self.library.at(case), run, 1.0 if r.mode.factor else float(base[0][0]))
+        except KeyError:
+            return nothing
+        found = self.program.run(*case, r.number, r.mode.force(unknown))
         return nothing if found is None else found
 
 
-def _modes(bases: list[Array], size: int) -> Iterator[Mode]:
-    if len(bases[0]) == 1:
-        yield EACH
-        return
-    if np.ptp(bases[0]) == 0:
-        yield SAME
-    yield SCALED
-    if len(bases[0]) <= size:
-        yield EACH
+def _modes(bases: list[Array]) -> Iterator[Mode]:
+    """A value where there is one only, else a factor."""
+    if all(np.ptp(base) == 0 for base in bases):
+        yield VALUE
+    if len(bases[0]) > 1:
+        yield FACTOR
 
 
 def _values(log: list[Record]) -> dict[Key, Array]:
     return {(record.site, record.occurrence): record.value for record in log}
 
 
-def _changes(meanings: tuple[Meaning, ...]) -> int:
-    return sum(m.kind != "unchanged" for m in meanings)
-
-
-def _all(found: Iterator[Array | None]) -> Array | None:
-    """All of them as lines, or None as soon as one is missing."""
-    lines = []
+def _all(found: Iterator[float | None]) -> Array | None:
+    """All of them, or None as soon as one is missing."""
+    values = []
     for value in found:
         if value is None:
             return None
-        lines.append(value)
-    return np.array(lines)
-
-
-def _all_of(found: Iterator[Meaning | None]) -> tuple[Meaning, ...] | None:
-    meanings = []
-    for each in found:
-        if each is None:
-            return None
-        meanings.append(each)
-    return tuple(meanings)
+        values.append(value)
+    return np.array(values)
 
 
 @contextlib.contextmanager

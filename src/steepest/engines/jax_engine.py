@@ -32,7 +32,7 @@ class JaxKernels:
         self.place = place
         self._device = jax_device(place.device)
         self.device = "cpu" if self._device.platform == "cpu" else "cuda"
-        self._held = Held(self._moved)
+        self._held = Held(lambda array: self._moved(place.data(array)))
         self._sums = cache(lambda kind: self._jitted(sums_of(kind, self._value)))
         self._rows = cache(lambda kind: self._jitted(rows_of(kind, self._value)))
         self._value = cache(self._compile)
@@ -42,12 +42,12 @@ class JaxKernels:
         with self._settings():
             tensors = self._held(together(columns, weights))
             w = None if weights is None else tensors[-1]
-            return np.array(self._sums(kind)(self._moved(theta), w, *tensors[: len(columns)]))
+            return np.array(self._sums(kind)(self._moved(self.place.parameters(theta)), w, *tensors[: len(columns)]))
 
     def rows(self, kind: str, theta: Array, columns: Sequence[Array]) -> Array:
         """Outputs × rows."""
         with self._settings():
-            return np.array(self._rows(kind)(self._moved(theta), *self._held(columns)))
+            return np.array(self._rows(kind)(self._moved(self.place.parameters(theta)), *self._held(columns)))
 
     def vector(self, values: Sequence[Any]) -> Array:
         return self.place.vector(values)
@@ -69,7 +69,7 @@ class JaxKernels:
     def _moved(self, array: Array) -> Any:
         import jax
 
-        return jax.device_put(self.place.data(array), self._device)
+        return jax.device_put(array, self._device)
 
     def _jitted(self, function: Callable[..., Any]) -> Any:
         import jax

@@ -154,7 +154,7 @@ def sums_source(kernel: Kernel, words: Words, weighted: bool, names: Names | Non
 
 def rows_source(kernel: Kernel, words: Words, name: str = "rows", names: Names | None = None) -> str:
     """Source of `rows(theta, …columns)`: a tuple of values or arrays, one for each output."""
-    lines = Lines(kernel.nodes, leaves(kernel.nodes), kept(kernel), words)
+    lines = Lines(kernel.nodes, leaves(kernel.nodes), [s.outer for s in kernel.sums], words)
     lines.print(range(len(kernel.nodes)))
     outputs = [f"        {lines.texts[s.outer][0]},  # {called(s.name, names)}" for s in kernel.sums]
     return function(name, (), kernel, [*lines.lines, "return (\n" + "\n".join(outputs) + "\n    )"], names)
@@ -163,7 +163,7 @@ def rows_source(kernel: Kernel, words: Words, name: str = "rows", names: Names |
 def value_source(kernel: Kernel, words: Words, name: str, names: Names | None = None) -> str:
     """Source of a function of theta and columns whose result is the one output of the kernel, row by row."""
     (output,) = kernel.sums
-    lines = Lines(kernel.nodes, leaves(kernel.nodes), kept(kernel), words)
+    lines = Lines(kernel.nodes, leaves(kernel.nodes), [s.outer for s in kernel.sums], words)
     lines.print(range(len(kernel.nodes)))
     return function(name, (), kernel, [*lines.lines, f"return {lines.texts[output.outer][0]}"], names)
 

@@ -44,8 +44,12 @@ class Place(NamedTuple):
         """Parameters, as NumPy holds them."""
         return np.array([float(value) for value in values], dtype=self.dtype)
 
+    def parameters(self, theta: Array) -> Array:
+        """Parameters rounded to their type, in the type that is computed in."""
+        return np.asarray(theta, dtype=self.dtype).astype(self.wide)
+
     def data(self, array: Array) -> Array:
-        """A column as it is read, in the type that is computed in."""
+        """A column rounded to its type, in the type that is computed in."""
         return np.asarray(array, dtype=self.data_dtype).astype(self.wide)
 
 

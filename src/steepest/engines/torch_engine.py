@@ -30,19 +30,19 @@ class TorchKernels:
         self.derivation = derivation
         self.place = place
         self.device = torch_device(place.device)
-        self._held = Held(self.tensor)
+        self._held = Held(lambda array: self._tensor(place.data(array)))
         self._compiled = cache(self._compile)
 
     def sums(self, kind: str, theta: Array, columns: Sequence[Array], weights: Array | None, total: float) -> Array:
         """Sums over the rows of every output of the program `kind`, times the weights; `total` is the sum of these."""
         tensors = self._held(together(columns, weights))
         w = None if weights is None else tensors[-1]
-        return self._sums(kind, self.tensor(theta), float(total), w, tensors[: len(columns)])
+        return self._sums(kind, self._tensor(self.place.parameters(theta)), float(total), w, tensors[: len(columns)])
 
     def rows(self, kind: str, theta: Array, columns: Sequence[Array]) -> Array:
         """Outputs × rows."""
         tensors = self._held(columns)
-        values = self._rows(kind, self.tensor(theta), tensors)
+        values = self._rows(kind, self._tensor(self.place.parameters(theta)), tensors)
         return np.array([broadcast(value, tensors[0]).detach().cpu().numpy() for value in values])
 
     def vector(self, values: Sequence[Any]) -> Array:
@@ -55,10 +55,10 @@ class TorchKernels:
         """One step of a method: NumPy's, as parameters are few."""
         return NumpyKernels(self.derivation).stepper(step, states)
 
-    def tensor(self, array: Array) -> Any:
+    def _tensor(self, array: Array) -> Any:
         import torch
 
-        return torch.tensor(self.place.data(array), device=self.device)
+        return torch.tensor(array, device=self.device)
 
     def source(self, kind: str) -> str:
         """The generated function for the sums, as it runs."""

@@ -43,6 +43,9 @@ def descent_of(trace: Trace) -> Descent:
     recipe, objective = trace.recipe, trace.objective
     if recipe["method"] != "gd":
         raise OptionError(f"method is '{recipe['method']}': a script does plain gradient descent, 'gd'")
+    for name in ("dtype", "data_dtype"):
+        if recipe.get(name) not in (None, "float64"):
+            raise OptionError(f"{name} is '{recipe[name]}': a script computes in float64; descend in that first")
     rates = np.unique(trace.lr.astype(float))
     if len(rates) > 1:
         raise OptionError(
@@ -118,7 +121,9 @@ def data_section(script: Script, data: Data, names: dict[str, str]) -> str:
     lines = list(data.lines)
     for j, column in enumerate(data.columns):
         name = names.get(f"x{j}")
-        lines.append(f"x{j} = {script.array.format(column)}" + (f"  # {name}" if name and "\n" not in column else ""))
+        comment = f"# {name}" if name else ""
+        lines += [comment] if comment and "\n" in column else []
+        lines.append(f"x{j} = {script.array.format(column)}" + (f"  {comment}" if comment and "\n" not in column else ""))
     if data.weights is not None:
         lines.append(f"w = {script.array.format(data.weights)}")
     elif script.loss is SUMS:
