@@ -20,7 +20,7 @@ CASES = {name: cases(problem) for name, problem in PROBLEMS.items()}
 
 # style, problem, what is replaced (once), by what, and words of the sentence
 FAULTS = (
-    ("straight", "sine", "(15 * u**2 - 3) / 2", "(15 * u**2 + 3) / 2", "your slope is (15 * u**2 + 3) / 2"),
+    ("straight", "sine", "(15 * u**2 - 3) / 2", "(15 * u**2 + 3) / 2", "the number 3 should be -3"),
     ("straight", "sine", "(15 * u**2 - 3) / 2", "10 * u**2", "your slope is 10 * u**2; the derivation has P3'(c + d*x)"),
     ("straight", "growth", "q = np.exp(-z)", "q = np.exp(z)", "exp(-(x - m)/s)"),
     ("straight", "counts", "db = np.mean(e * np.log(z))", "db = np.mean(e * z)", "log(z)"),
@@ -162,7 +162,7 @@ def test_a_function_inside_a_function_keeps_what_it_closes_over() -> None:
 
     best = repair(UserGradient(gradient, problem.parameters, problem.columns.names), problem, CASES["cubic"])[0]
     assert best.line == gradient.__code__.co_firstlineno + 2
-    assert "x**4" in best.sentence
+    assert "the number 4 should be 3" in best.sentence
 
 
 def test_without_source_nothing_is_claimed() -> None:

@@ -13,7 +13,6 @@ import numpy as np
 
 from steepest._version import __version__
 from steepest.calculus.derivation import Derivation
-from steepest.calculus.latex import latex
 from steepest.errors import OptionError, unknown
 from steepest.language.names import printable
 from steepest.show.export_data import Data, csv_code, data_code
@@ -180,6 +179,8 @@ def comment_names(derivation: Derivation) -> dict[str, str]:
 
 def notebook(descent: Descent) -> str:
     """An .ipynb with the NumPy version, section by section."""
+    from steepest.calculus.latex import latex
+
     script = SCRIPTS["numpy"]
     head, data, functions, descend = sections(descent, script)
     about = "\n".join(f"    {line}" for line in said(descent))
