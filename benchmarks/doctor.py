@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 import faults
 import problems
-from steepest.check.doctor import check_gradient
+from steepest.check.gradient.doctor import check_gradient
 from steepest.problem import Problem
 
 SIZES = (2, 5, 20, 100, 300, 1000)

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 import mutants as blind
 from steepest.check.cases import Cases, cases, reference
-from steepest.check.repair import repair
+from steepest.check.program.repair import repair
 from steepest.check.user import Unusable, UserGradient
 from steepest.problem import Problem
 

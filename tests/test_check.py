@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import steepest as st
-from steepest.check.agreement import Agreement, compare
-from steepest.check.differences import notes
-from steepest.check.samples import samples
-from steepest.check.written import exact_sums, lost_digits
+from steepest.check.agreement.compare import Agreement, compare
+from steepest.check.agreement.differences import notes
+from steepest.check.agreement.samples import samples
+from steepest.check.agreement.written import exact_sums, lost_digits
 from steepest.cli.main import main
 from steepest.data.examples import EXAMPLES
 from steepest.descent.objective import Objective
@@ -195,7 +195,7 @@ def test_rows_that_cancel_are_told() -> None:
 
 
 def made_at(made: st.Problem) -> Any:
-    from steepest.check.differences import At
+    from steepest.check.agreement.differences import At
 
     return At(np.array(list(made.start.values())), made.columns.arrays, made.weights)
 

@@ -16,10 +16,10 @@ import pytest
 import faults
 import problems
 import steepest as st
-from steepest.check import doctor as tree
-from steepest.check import exam, factors, verdict
 from steepest.check.cases import COUNTS, cases, reference
-from steepest.check.exam import Exam
+from steepest.check.gradient import doctor as tree
+from steepest.check.gradient import exam, factors, verdict
+from steepest.check.gradient.exam import Exam
 from steepest.check.report import CAUSES, Proof, Report
 from steepest.check.user import UserGradient
 from steepest.cli.main import main

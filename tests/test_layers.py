@@ -23,7 +23,7 @@ ROOMS = (
 
 # The one-line methods that present or explain a result: inside a function, never at the top.
 DEFERRED = {
-    ("check/agreement.py", "show"),
+    ("check/agreement/compare.py", "show"),
     ("descent/trace.py", "show"),
     ("fitting/result.py", "show"),
 }
@@ -39,7 +39,7 @@ HEAVY = {
 FORBIDDEN = {
     "eval": (),
     # The source that our own printers wrote; the user's own gradient with hooks, which the doctor was asked to run.
-    "exec": ("engines/source.py", "check/instrument.py"),
+    "exec": ("engines/source.py", "check/program/instrument.py"),
     "pickle": (),
     "dill": (),
     "cloudpickle": (),

@@ -11,7 +11,7 @@ import pytest
 
 import steepest as st
 from loop_kinds import KINDS, OTHERS, Loop, faulty, gradient, other, plain, recorded, right, setting
-from steepest.check.trajectory import read_trajectory
+from steepest.check.loop.trajectory import read_trajectory
 from steepest.cli.main import main
 
 Array = np.ndarray[Any, Any]

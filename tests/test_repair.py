@@ -10,8 +10,8 @@ import pytest
 
 import mutants as blind
 from steepest.check.cases import Cases, cases, reference
-from steepest.check.instrument import instrument
-from steepest.check.repair import repair
+from steepest.check.program.instrument import instrument
+from steepest.check.program.repair import repair
 from steepest.check.report import Diagnosis
 from steepest.problem import Problem
 

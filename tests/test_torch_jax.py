@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from generated import Drawn, problems
 from problems import CASES, LOSSES, Array, Case, columns, weights
 from steepest.calculus.derivation import Derivation
-from steepest.check.differences import At, cause, measured
+from steepest.check.agreement.differences import At, cause, measured
 from steepest.check.rounding import EPS, rows_bound, sums_bound
 from steepest.data.examples import EXAMPLES
 from steepest.engines.table import ENGINES, kernels, why_not

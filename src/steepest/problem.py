@@ -23,7 +23,7 @@ from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
 
 if TYPE_CHECKING:
-    from steepest.check.agreement import Agreement
+    from steepest.check.agreement.compare import Agreement
     from steepest.check.report import Report
     from steepest.fitting.result import Fit
 
@@ -188,7 +188,7 @@ class Problem:
         >>> Problem("y ~ w*x", "@triples").check(["numpy"]).ok
         True
         """
-        from steepest.check.agreement import check
+        from steepest.check.agreement.compare import check
 
         first = self._numbers({**self.start, **at} if isinstance(at, Mapping) else self._start.values if at is None else at)
         return check(lambda name: self.objective(name, every=True), engines, first, points, seed)
@@ -299,7 +299,7 @@ def check_gradient(user: Any, problem: Problem) -> Report:
     >>> report.cause
     'missing-1/n'
     """
-    from steepest.check.doctor import check_gradient as visit
+    from steepest.check.gradient.doctor import check_gradient as visit
 
     return visit(user, problem)
 
@@ -317,6 +317,6 @@ def check_trajectory(trajectory: Any, problem: Problem, lr: float | None = None)
     >>> check_trajectory(run, problem, lr=0.01).correct, check_trajectory(run, problem, lr=0.05).cause
     (True, 'scaled')
     """
-    from steepest.check.loop import check_trajectory as visit
+    from steepest.check.loop.doctor import check_trajectory as visit
 
     return visit(trajectory, problem, lr)

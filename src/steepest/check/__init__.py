@@ -1,16 +1,13 @@
 """Checks that end in a verdict: agreement between engines, the gradient doctor, the loop doctor.
 
-In: a derivation, theta and columns. Out: `Bound`: for each sum or row output, how far two right computations of it can
-be apart, and the rows in which a comparison hangs on rounding. A difference beyond the bound is an error of the
-mathematics or of an engine, never of the tolerance: there is no constant to choose.
+In: a derivation, theta and columns. Out: a table of engines, or a `Report` with a cause, a sentence and a proof.
 
-    rounding.py    the running error bound:  sums_bound, rows_bound → Bound(names, kappa, undecided)
-    agreement.py   engines at several points → Agreement;  differences.py: why one differs;  samples.py: single rows;
-                   written.py: the program as written, exact values
-    loop.py        theta step by step → Report, what the loop did;  trajectory.py reads it, loop_steps.py has gradients and
-                   tolerances, loop_fit.py fits a guess;  guesses: loop_causes.py, loop_coordinates.py, loop_schedules.py
-    doctor.py      a gradient that somebody wrote → Report (report.py): the tree. user.py calls it without harm, cases.py has
-                   points, rows and right answers, exam.py the readings and the proof. The steps: form, repeat, losses, verdict,
-                   factors, coordinates, row_weights, repair (the user's source), wires (without it; nodes.py), unknown
-    load.py        a function out of a user's file, whose code runs
+    rounding.py    how far two right computations can be apart:  sums_bound, rows_bound → Bound(names, kappa, undecided).
+                   A difference beyond it is an error of the mathematics or of an engine: there is no constant to choose
+    agreement/     every engine at several points → Agreement
+    report.py      what a doctor says: cause, sentence, line, proof
+    user.py        the user's gradient, called without harm;  load.py: a function out of a file;  cases.py: where it is tried
+    program/       the user's source: the line whose repair mends the gradient
+    gradient/      the doctor for a gradient that somebody wrote, with its tree of questions
+    loop/          the doctor for a descent loop, from theta step by step
 """

@@ -51,7 +51,7 @@ def doctor(
     """
     # Imported here: no other command needs them, and all of them should start at once.
     from steepest.check.load import load
-    from steepest.check.loop import trajectory_report
+    from steepest.check.loop.doctor import trajectory_report
 
     problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing)
     if bool(file) == bool(trajectory):

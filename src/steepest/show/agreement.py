@@ -11,7 +11,7 @@ from steepest.language.names import printable
 from steepest.show.tables import Rows, number, text_table
 
 if TYPE_CHECKING:
-    from steepest.check.agreement import Agreement, Line
+    from steepest.check.agreement.compare import Agreement, Line
 
 WIDTH = 80
 ACROSS = 4  # numbers beside each other

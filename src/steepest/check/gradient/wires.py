@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steepest.check.cases import Case, shares
-from steepest.check.exam import FITTED, Exam, unit
-from steepest.check.factors import nice, shown
-from steepest.check.form import shown as row_shown
+from steepest.check.gradient.exam import FITTED, Exam, unit
+from steepest.check.gradient.factors import nice, shown
+from steepest.check.gradient.form import shown as row_shown
 from steepest.check.nodes import Nodes, node_text
 from steepest.check.report import Diagnosis
 from steepest.language.evaluate import evaluate

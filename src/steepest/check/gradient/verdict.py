@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from steepest.check.cases import Case, long_gradient, shares
-from steepest.check.exam import Exam, Reading, gap, precision, unit
+from steepest.check.gradient.exam import Exam, Reading, gap, precision, unit
 from steepest.check.report import Report
 from steepest.check.rounding import EPS
 from steepest.check.user import Unusable

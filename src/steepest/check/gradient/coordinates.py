@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steepest.check.cases import Case
-from steepest.check.exam import FITTED, Exam, Reading, explained, gap, listed
-from steepest.check.factors import SEEN, Law, laws, shown
+from steepest.check.gradient.exam import FITTED, Exam, Reading, explained, gap, listed
+from steepest.check.gradient.factors import SEEN, Law, laws, shown
 from steepest.check.nodes import Nodes
 from steepest.check.report import Diagnosis
 

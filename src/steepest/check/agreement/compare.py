@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from steepest.check.differences import At, allowed, cause, jump, measured, notes, sums
+from steepest.check.agreement.differences import At, allowed, cause, jump, measured, notes, sums
+from steepest.check.agreement.samples import Samples, samples
+from steepest.check.agreement.written import WrittenKernels, exact_sums, is_small
 from steepest.check.report import plain
 from steepest.check.rounding import EPS, sums_bound
-from steepest.check.samples import Samples, samples
-from steepest.check.written import WrittenKernels, exact_sums, is_small
 from steepest.descent.objective import Array, Objective
 from steepest.engines.differences import DifferenceKernels
 from steepest.engines.exact import TooManyDigits

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from steepest.check.candidates import RELATIVE, Library, fraction, is_constant
+from steepest.check.program.candidates import RELATIVE, Library, fraction, is_constant
 
 Array = np.ndarray[Any, Any]
 Key = tuple[int, int]  # site and occurrence

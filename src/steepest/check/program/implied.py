@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steepest.check.cases import Case
-from steepest.check.instrument import Force, Instrumented
+from steepest.check.program.instrument import Force, Instrumented
 
 Array = np.ndarray[Any, Any]
 SOLVED = 1e-9  # of the size of each coordinate

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from steepest.check.agreement.written import lost_digits, short, written_kappa
 from steepest.check.rounding import EPS, sums_bound
-from steepest.check.written import lost_digits, short, written_kappa
 from steepest.descent.objective import Array, Objective
 from steepest.engines.differences import DifferenceKernels
 from steepest.engines.tensors import Place

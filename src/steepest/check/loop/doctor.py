@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steepest.check.cases import Subject
-from steepest.check.loop_causes import one_number, plain, stated, two_numbers
-from steepest.check.loop_coordinates import own_rate, some_parameters
-from steepest.check.loop_fit import Fitted, Guess, fit
-from steepest.check.loop_schedules import schedules
-from steepest.check.loop_steps import Steps
+from steepest.check.loop.causes import one_number, plain, stated, two_numbers
+from steepest.check.loop.coordinates import own_rate, some_parameters
+from steepest.check.loop.fit import Fitted, Guess, fit
+from steepest.check.loop.schedules import schedules
+from steepest.check.loop.steps import Steps
+from steepest.check.loop.trajectory import Trajectory, read_trajectory
 from steepest.check.report import Proof, Report
-from steepest.check.trajectory import Trajectory, read_trajectory
 from steepest.errors import OptionError
 
 CLEAR = 100.0  # tolerances by which plain descent must fail before a cause is named

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from steepest.check.cases import Case
-from steepest.check.instrument import Site
-from steepest.check.meaning import Meaning
+from steepest.check.program.instrument import Site
+from steepest.check.program.meaning import Meaning
 
 CHANGES = {
     "times": "multiplied by {}",

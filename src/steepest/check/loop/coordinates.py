@@ -7,9 +7,9 @@ from itertools import permutations
 
 import numpy as np
 
-from steepest.check.loop_causes import plain, rate, with_rate
-from steepest.check.loop_fit import Fitted, Guess, fit
-from steepest.check.loop_steps import Steps
+from steepest.check.loop.causes import plain, rate, with_rate
+from steepest.check.loop.fit import Fitted, Guess, fit
+from steepest.check.loop.steps import Steps
 from steepest.descent.objective import Array
 
 MOST_ORDERS = 4  # parameters up to which every order of updates is tried

@@ -17,14 +17,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from steepest.check.candidates import FACTORS, STEPS, UNKNOWN, Library, is_constant
 from steepest.check.cases import Case, Cases, Subject, reference, shares
-from steepest.check.implied import FACTOR, SOLVED, VALUE, Mode, Solver
-from steepest.check.instrument import Instrumented, Record, Site, instrument
-from steepest.check.meaning import CHANGED, Key, Meaning, Reader, Variable
+from steepest.check.program.candidates import FACTORS, STEPS, UNKNOWN, Library, is_constant
+from steepest.check.program.implied import FACTOR, SOLVED, VALUE, Mode, Solver
+from steepest.check.program.instrument import Instrumented, Record, Site, instrument
+from steepest.check.program.meaning import CHANGED, Key, Meaning, Reader, Variable
+from steepest.check.program.wording import by_hand, sentence
 from steepest.check.report import Diagnosis
 from steepest.check.user import UserGradient
-from steepest.check.wording import by_hand, sentence
 
 Array = np.ndarray[Any, Any]
 SEEN = 6  # cases to read meanings from; the others prove them

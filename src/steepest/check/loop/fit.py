@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from steepest.check.loop_steps import Steps
+from steepest.check.loop.steps import Steps
 from steepest.descent.objective import Array
 
 ROUNDS = 12

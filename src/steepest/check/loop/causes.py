@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from steepest.check.loop_fit import Guess, Valid, positive
-from steepest.check.loop_steps import Steps
+from steepest.check.loop.fit import Guess, Valid, positive
+from steepest.check.loop.steps import Steps
 from steepest.descent.objective import Array
 
 LAGS = (1, 2, 3, 4, 5)

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from steepest.check.cases import COUNTS, Case, reference
-from steepest.check.exam import FITTED, Exam, explained, fits, gap, listed, unit
-from steepest.check.factors import nice, shown
+from steepest.check.gradient.exam import FITTED, Exam, explained, fits, gap, listed, unit
+from steepest.check.gradient.factors import nice, shown
 from steepest.check.report import Diagnosis
 from steepest.check.user import Unusable
 

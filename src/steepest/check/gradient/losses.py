@@ -9,9 +9,9 @@ import numpy as np
 
 from steepest.calculus.derivation import Derivation
 from steepest.check.cases import Case, reference
-from steepest.check.exam import FITTED, Exam, Reading, explained, fits, listed, precision
-from steepest.check.factors import MEASURES, nice, shown
-from steepest.check.form import shown as row_shown
+from steepest.check.gradient.exam import FITTED, Exam, Reading, explained, fits, listed, precision
+from steepest.check.gradient.factors import MEASURES, nice, shown
+from steepest.check.gradient.form import shown as row_shown
 from steepest.check.report import Diagnosis, Proof, Report
 from steepest.check.rounding import EPS
 from steepest.engines.numpy_engine import NumpyKernels

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from steepest.check.cases import Case
-from steepest.check.exam import FITTED, Exam, explained, gap, unit
+from steepest.check.gradient.exam import FITTED, Exam, explained, gap, unit
 from steepest.check.report import Diagnosis, Report
 
 Array = np.ndarray[Any, Any]

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from steepest.check.loop.trajectory import Trajectory
 from steepest.check.rounding import sums_bound
-from steepest.check.trajectory import Trajectory
 from steepest.descent.objective import Array, Objective
 from steepest.errors import FormulaError
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from steepest.check.loop_fit import Guess
-from steepest.check.loop_steps import Steps
+from steepest.check.loop.fit import Guess
+from steepest.check.loop.steps import Steps
 from steepest.descent.objective import Array
 
 Form = Callable[[Array, Array], Array]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from steepest.check.exam import FITTED, Exam, Reading, listed
-from steepest.check.form import shown
+from steepest.check.gradient.exam import FITTED, Exam, Reading, listed
+from steepest.check.gradient.form import shown
 from steepest.check.report import Report
 
 

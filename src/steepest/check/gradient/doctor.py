@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 
 from steepest.check.cases import Subject, cases
-from steepest.check.coordinates import alone, coordinates
-from steepest.check.exam import Exam
-from steepest.check.factors import Law, divided, factors
-from steepest.check.form import form
-from steepest.check.losses import other_losses, same_loss
-from steepest.check.repeat import chance, repeated
+from steepest.check.gradient.coordinates import alone, coordinates
+from steepest.check.gradient.exam import Exam
+from steepest.check.gradient.factors import Law, divided, factors
+from steepest.check.gradient.form import form
+from steepest.check.gradient.losses import other_losses, same_loss
+from steepest.check.gradient.repeat import chance, repeated
+from steepest.check.gradient.row_weights import rows
+from steepest.check.gradient.unknown import unknown
+from steepest.check.gradient.verdict import agreement
+from steepest.check.gradient.wires import wires
 from steepest.check.report import Diagnosis, Proof, Report
-from steepest.check.row_weights import rows
-from steepest.check.unknown import unknown
 from steepest.check.user import Unusable, UserGradient
-from steepest.check.verdict import agreement
-from steepest.check.wires import wires
 
 Step = Callable[[Exam], Iterable[Diagnosis]]
 SIMPLE: tuple[Step, ...] = (factors, coordinates, rows, other_losses, alone)
@@ -96,7 +96,7 @@ def _in_source(exam: Exam) -> list[Diagnosis]:
     """What the user's own program says; nothing where there is no source."""
     if not isinstance(exam.user, UserGradient) or exam.user.kind != "numpy":
         return []
-    from steepest.check.repair import repair
+    from steepest.check.program.repair import repair
 
     return repair(exam.user, exam.problem, exam.cases)
 

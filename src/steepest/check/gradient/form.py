@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from steepest.check.cases import Case
-from steepest.check.exam import Exam, listed
+from steepest.check.gradient.exam import Exam, listed
 from steepest.check.report import Report
 from steepest.check.user import Unusable, read
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steepest.check.cases import COUNTS, Case
-from steepest.check.exam import FITTED, Exam, Reading, explained, fits, listed
+from steepest.check.gradient.exam import FITTED, Exam, Reading, explained, fits, listed
 from steepest.check.report import Diagnosis
 from steepest.check.user import TORCH_SEED
 
