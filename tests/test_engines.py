@@ -29,7 +29,7 @@ from steepest.language.formula import parse_formula
 from steepest.language.functions import FUNCTIONS, numpy_function
 from steepest.language.losses import LOSSES as ALL_LOSSES
 from steepest.language.losses import parse_loss
-from steepest.methods.equations import EQUATIONS
+from steepest.methods.table import EQUATIONS
 from steepest.problem import Problem
 
 ONE = np.array([1.0])

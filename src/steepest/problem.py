@@ -129,9 +129,18 @@ class Problem:
         method: str = "gd",
         lr: Any = "auto",
         steps: int | None = None,
-        batch: str = "full",
+        batch: Any = "full",
         engine: str = "auto",
         *,
+        start: Trace | None = None,
+        schedule: str = "constant",
+        hyper: Mapping[str, float] | None = None,
+        weight_decay: float = 0.0,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+        replacement: bool = False,
+        seed: int = 0,
+        full_loss: int | None = None,
         epochs: int | None = None,
         until_loss: float | None = None,
         until_gap: float | None = None,
@@ -144,8 +153,13 @@ class Problem:
     ) -> Trace:
         """Descends from the start, and records every step.
 
-        `lr`: a number, or "auto": 1/|λ|max of the Hessian at the start, halved whenever a step would raise the loss.
-        `steps` (1,000 unless given) or `epochs`, the same for the full batch. `until_…` end it earlier: the loss is at most so much
+        `method`: a name of the table of methods, or equations, as "v = 0.9*v + g; theta = theta - eta*v"; `hyper` are its constants
+        by name. `lr`: a number, or "auto": 1/|λ|max of the Hessian at the start, halved whenever a step would raise the loss (other
+        methods: half their largest stable rate, or their usual one). `schedule`: a name, or an expression in t, that multiplies lr.
+        The gradient is clipped (`clip_value`, then `clip_norm`), then `weight_decay`·theta is added, as in torch.
+        `batch`: "full", or so many rows a step, each epoch in a new order drawn from `seed`, or with `replacement`; `full_loss=k`
+        computes the loss of all rows at every k-th step, else once an epoch. `start=trace` goes on where a trace ended.
+        `steps` (1,000 unless given) or `epochs`. `until_…` end it earlier: the loss is at most so much
         (`until_gap`: above its minimum), the norm of the gradient is, or the relative change of the loss in one step is; `seconds`
         is a limit of time. `every=k` keeps every k-th point. `callback(progress)` is called at least ten times a second; it may
         return True to stop. `engine`: auto, numpy, compiled, sympy for exact rational numbers, or another of the table of engines;
@@ -160,9 +174,10 @@ class Problem:
         if until_gap is not None:
             until_loss = self._gap(until_gap, until_loss)
         options = Options(
-            method, lr, steps, batch, engine, epochs, until_loss, until_gradient, until_change, seconds, every, callback, place
-        )
-        return run(self.objective, self._start, options, self.recipe())
+            method, lr, steps, batch, engine, schedule, hyper, weight_decay, clip_value, clip_norm, replacement, seed, full_loss,
+            epochs, until_loss, until_gradient, until_change, seconds, every, callback, place,
+        )  # fmt: skip
+        return run(self.objective, self._start, options, self.recipe(), start)
 
     def fit(self) -> Fit:
         """The best path to the minimum: parameters with standard errors, and an outcome that is checked.

@@ -53,6 +53,10 @@ class Columns:
         """The first few columns, as they are."""
         return replace(self, names=self.names[:count], arrays=self.arrays[:count])
 
+    def rows_of(self, numbers: Array) -> Columns:
+        """The same columns with some of their rows, by number."""
+        return replace(self, arrays=tuple(np.ascontiguousarray(array[numbers]) for array in self.arrays))
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over names, number of rows and the bytes of the values: equal exactly when the data are."""

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from steepest.descent.batches import Batches
 from steepest.descent.diagnose import diagnose
 from steepest.descent.interrupt import interruptible
 from steepest.descent.objective import Array, Objective
 from steepest.descent.rates import Rates
 from steepest.descent.runners import Rows, Runner, Snapshot
-from steepest.descent.stopping import Stop, Until, first_stop
+from steepest.descent.stopping import Stop, Until, first_stop, first_stop_on_batches
 from steepest.descent.trace import Recorder, Trace, frozen
 from steepest.engines.exact import TooManyDigits
 
@@ -41,13 +42,20 @@ def descend(
     steps: int,
     until: Until,
     *,
+    batches: Batches | None = None,
+    full_loss: int | None = None,
+    done: int = 0,
     seconds: float | None = None,
     every: int | None = None,
     callback: Callback | None = None,
     recipe: Mapping[str, Any],
 ) -> Trace:
-    """Runs blocks until a stop is met, and returns everything that was kept. Ctrl-C ends the descent, and keeps what was done."""
-    loop = _Loop(objective, runner, rates, steps, until, every)
+    """Runs blocks until a stop is met, and returns everything that was kept. Ctrl-C ends the descent, and keeps what was done.
+
+    `done` steps were taken before. On batches, the loss of all rows is computed at every `full_loss`-th step, once an epoch unless
+    given.
+    """
+    loop = _Loop(objective, runner, rates, done, done + steps, until, every, batches, full_loss)
     began = time.perf_counter()
     stop: Stop | None = None
     with interruptible() as interrupted:
@@ -73,11 +81,16 @@ def descend(
 class _Loop:
     """The state between blocks: the runner stands at row `done`; the rows before it are recorded."""
 
-    def __init__(self, objective: Objective, runner: Runner, rates: Rates, steps: int, until: Until, every: int | None) -> None:
+    def __init__(
+        self, objective: Objective, runner: Runner, rates: Rates, done: int, steps: int, until: Until, every: int | None,
+        batches: Batches | None, full_loss: int | None,
+    ) -> None:  # fmt: skip
         self.objective, self.runner, self.rates = objective, runner, rates
         self.steps, self.until = steps, until
+        self.batches = batches
+        self.full_every = full_loss or (batches.each if batches else 1)
         self.recorder = Recorder(every)
-        self.done = 0
+        self.done = done
         self.size = max(1, int(BLOCK_SECONDS / runner.guess))
         self.scale: float | None = None
         self.last_loss: Any = None
@@ -93,18 +106,32 @@ class _Loop:
         there = self.runner.snapshot()
         rows = joined([*parts, self.runner.advance(rates[-1:])])
         self.runner.restore(there)
-        keep, stop = self._judge(rows, count)
-        if keep < count:
-            self._rewind(start, rates[:keep])
-        self._record(rows, rates, keep)
+        full = self._full(rows)
+        keep, stop = self._judge(rows, full, count)
+        stands = keep - 1 if stop else keep
+        if stands < count:
+            self._rewind(start, rates[:stands])
+        self._record(rows, full, rates, keep)
         self.size = next_size(self.size, count, time.perf_counter() - began)
         return stop
 
-    def _judge(self, rows: Rows, count: int) -> tuple[int, Stop | None]:
+    def _full(self, rows: Rows) -> Array:
+        """The loss of all rows, at every `full_every`-th step; elsewhere NaN."""
+        if self.batches is None:
+            return rows.losses
+        full = np.full(len(rows.losses), np.nan)
+        for k in range(-self.done % self.full_every, len(full), self.full_every):
+            full[k] = self.objective.loss(rows.thetas[k])
+        return full
+
+    def _judge(self, rows: Rows, full: Array, count: int) -> tuple[int, Stop | None]:
         """How many rows of the block are kept, and where the descent ends, if it does."""
         if self.scale is None:
-            self.scale = natural_scale(rows, self.rates.block(0, 1)[0])
-        stop = first_stop(rows, self.last_loss, self.until, self.scale)
+            self.scale = natural_scale(self._first(rows), self.rates.block(self.done, 1)[0])
+        if self.batches is None:
+            stop = first_stop(rows, self.last_loss, self.until, self.scale)
+        else:
+            stop = first_stop_on_batches(rows, full, self.until, self.scale)
         raised = self.rates.raised(rows)
         if raised is not None and (stop is None or raised <= stop.row):
             if self.rates.lower():
@@ -119,14 +146,21 @@ class _Loop:
             return count + 1, Stop(count, "steps", f"all {self.steps:,} steps are done")
         return count, None
 
+    def _first(self, rows: Rows) -> Rows:
+        """The first row, of all data."""
+        if self.batches is None:
+            return rows
+        point = self.objective.at(rows.thetas[0])
+        return Rows(*(np.array([part]) for part in point))
+
     def _rewind(self, start: Snapshot, rates: Array) -> None:
         self.runner.restore(start)
         if len(rates):
             self.runner.advance(rates)
 
-    def _record(self, rows: Rows, rates: Array, keep: int) -> None:
+    def _record(self, rows: Rows, full: Array, rates: Array, keep: int) -> None:
         steps = np.arange(self.done, self.done + keep)
-        self.recorder.add(steps, *(part[:keep] for part in rows), rates[:keep])
+        self.recorder.add(steps, *(part[:keep] for part in (*rows, full)), rates[:keep])
         self.done += keep
         if keep:
             self.last_loss = rows.losses[keep - 1]
@@ -134,7 +168,8 @@ class _Loop:
     def look(self) -> None:
         """Records the row at which the last block began."""
         point = self.objective.at(self.begun[0])
-        self._record(Rows(*(np.array([part]) for part in point)), self.rates.block(self.done, 1), 1)
+        rows = Rows(*(np.array([part]) for part in point))
+        self._record(rows, rows.losses, self.rates.block(self.done, 1), 1)
 
     def progress(self, seconds: float) -> Progress:
         step, theta, loss, *_ = (part[0] for part in self.recorder.latest)
@@ -143,10 +178,14 @@ class _Loop:
     def trace(self, stop: Stop, seconds: float, recipe: Mapping[str, Any]) -> Trace:
         if self.last_loss is None:  # interrupted before the first block was finished
             self.look()
-        step, theta, loss, gradient, lr = (frozen(column) for column in self.recorder.finish())
+        step, theta, loss, gradient, full, lr = self.recorder.finish()
+        if np.isnan(full[-1:].astype(float)).any():
+            full = np.append(full[:-1], self.objective.loss(theta[-1]))
+        epoch = step.astype(float) if self.batches is None else self.batches.epoch(step)
+        step, epoch, theta, loss, gradient, lr, full = (frozen(column) for column in (step, epoch, theta, loss, gradient, lr, full))
         return Trace(
-            self.objective.derivation.formula.parameters, step, frozen(step.astype(float)), theta, loss, gradient, lr,
-            stop.outcome, stop.reason, seconds, {**recipe, "every": self.recorder.every}, self.objective,
+            self.objective.derivation.formula.parameters, step, epoch, theta, loss, gradient, lr, full, stop.outcome, stop.reason,
+            seconds, {**recipe, "every": self.recorder.every}, self.objective, self.runner.snapshot(),
         )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +28,7 @@ class Objective:
     descent moves; the others stay at their start.
     """
 
-    def __init__(self, kernels: Kernels, columns: Columns, weights: Array | None = None, free: Sequence[int] | None = None) -> None:
+    def __init__(self, kernels: Kernels, columns: Columns, weights: Array | None = None, free: Any = None) -> None:
         self.kernels = kernels
         self.columns = columns
         self.weights = weights
@@ -44,10 +43,22 @@ class Objective:
     def derivation(self) -> Derivation:
         return self.kernels.derivation
 
-    def at(self, theta: Array) -> Point:
-        """The loss and its gradient: one pass over the rows."""
-        values = self._sums("gradient", theta)
+    def at(self, theta: Array, rows: Any = None) -> Point:
+        """The loss and its gradient: one pass over the rows, or over those of a batch, by number."""
+        values = self._sums("gradient", theta) if rows is None else self._batch(theta, rows)
         return Point(theta, values[0], self.moving(values[1:]).astype(theta.dtype, copy=False))
+
+    def shares(self, order: Any, edges: Any) -> tuple[Array, Array]:
+        """The weight of each batch order[edges[k]:edges[k + 1]], and what its sums are divided by."""
+        weights = self.weights
+        totals = np.diff(edges).astype(float) if weights is None else np.add.reduceat(weights[order], edges[:-1])
+        loss = self.derivation.criterion
+        return totals, (totals if loss.mean else np.ones(len(totals))) / float(loss.scale)
+
+    def on(self, rows: Any) -> Objective:
+        """The same on some rows, by number."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Objective(self.kernels, self.columns.rows_of(rows), weights, self.free)
 
     def loss(self, theta: Array) -> Any:
         return self._sums("value", theta)[2]
@@ -75,6 +86,17 @@ class Objective:
     def work(self) -> int:
         """Operations of one evaluation, roughly: the nodes of the gradient's program times the rows."""
         return len(self.derivation.program("gradient").nodes) * self.columns.rows
+
+    def _batch(self, theta: Array, rows: Any) -> Array:
+        edges = np.array([0, len(rows)])
+        (total,), (divisor,) = self.shares(rows, edges)
+        weights = None if self.weights is None else self.weights[rows]
+        columns = [column[rows] for column in self.columns.arrays]
+        with np.errstate(all="ignore"):
+            divided: Array = self.kernels.sums(
+                "gradient", theta, columns, weights, self.kernels.number(total)
+            ) / self.kernels.number(divisor)
+        return divided
 
     def _sums(self, kind: str, theta: Array) -> Array:
         sums = self.kernels.sums(kind, theta, self.columns.arrays, self.weights, self.total)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
 
+from steepest.descent.batches import Batches
 from steepest.descent.objective import Array, Objective, Point
 from steepest.descent.runners import Rows
-from steepest.errors import EngineError, FormulaError
+from steepest.errors import EngineError, FormulaError, OptionError
+from steepest.methods.equations import Method
+from steepest.methods.limit import largest_rate
+from steepest.methods.schedules import Schedule
 
 ROUNDING = 8 * np.finfo(float).eps  # a loss that rises by less of itself has not risen
 MOST_EXACT = 64  # parameters up to which the curvature is read off the exact Hessian
+PLAIN = "theta = theta - eta*g"
+LOOKED_AT = 64  # batches
 LEAST = 2.0**-200  # of its first value: a rate halved below this will not succeed any more
 
 
@@ -62,6 +69,18 @@ class Halving:
         return self.rate > self.least
 
 
+class Scheduled:
+    """Other rates, multiplied by a schedule's factor at every step."""
+
+    def __init__(self, rates: Rates, schedule: Schedule, steps: int) -> None:
+        self.rates, self.schedule, self.steps = rates, schedule, steps
+        self.raised, self.lower = rates.raised, rates.lower
+
+    def block(self, first: int, count: int) -> Array:
+        product: Array = self.rates.block(first, count) * self.schedule.factors(first, count, self.steps)
+        return product
+
+
 def automatic(objective: Objective, start: Point) -> tuple[float, str]:
     """The rate 1/|λ|max, λ the eigenvalues of the Hessian at the start, and how it was found, in words.
 
@@ -101,3 +120,33 @@ def _by_differences(objective: Objective, start: Point, rounds: int = 30) -> flo
             break
         direction = change
     return length
+
+
+def found_rates(method: Method, objective: Objective, theta: Array, batches: Batches | None) -> tuple[Rates, str]:
+    """The rates of lr="auto", and how they were found.
+
+    Plain descent on all rows begins at 1/|λ|max and is halved when a step fails. Other methods whose largest stable rate is known
+    take half of that, η_max/2 for |λ|max; the others the rate that people use. On batches, |λ|max is the largest of some batches.
+    """
+    if method.usual is not None:
+        return Constant(method.usual), "the usual rate of this method; its own scale matters more than the curvature"
+    if batches is None:
+        rate, why = automatic(objective, objective.at(theta))
+        if method.text == PLAIN:
+            return Halving(rate), why
+    else:
+        curvature = max(largest_curvature(part, part.at(theta)) for part in some_batches(objective, batches))
+        if not (np.isfinite(curvature) and curvature > 0):
+            raise OptionError("lr='auto' finds no curvature at the start: give lr=")
+        rate, why = 1 / curvature, f"1/|λ|max of {LOOKED_AT} batches at the start, |λ|max = {curvature:.6g}"
+    most = largest_rate(method, np.eye(1))
+    if method.text == PLAIN or most is None:
+        return Constant(rate), why
+    return Constant(rate * most / 2), f"half the largest stable rate, {most:.4g}/|λ|max; {why}"
+
+
+def some_batches(objective: Objective, batches: Batches) -> Iterator[Objective]:
+    """The objectives of a few batches, spread over the data; drawn apart from the descent's own stream."""
+    order = np.random.RandomState(batches.size).permutation(batches.rows)
+    for k in range(min(LOOKED_AT, batches.each)):
+        yield objective.on(order[k * batches.size : (k + 1) * batches.size])

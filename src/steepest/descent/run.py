@@ -7,19 +7,23 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from steepest.descent.batches import Batches
 from steepest.descent.descend import Callback, descend
 from steepest.descent.objective import Objective
 from steepest.descent.parameters import Start, is_finite, shown
-from steepest.descent.rates import Constant, Halving, Rates, automatic
+from steepest.descent.rates import Constant, Rates, Scheduled, found_rates
 from steepest.descent.runners import runner
 from steepest.descent.stopping import Until
 from steepest.descent.trace import Trace
 from steepest.engines.exact import ExactKernels
 from steepest.engines.table import choose
-from steepest.errors import OptionError, unknown
-from steepest.methods.equations import EQUATIONS
+from steepest.errors import OptionError
+from steepest.methods.equations import Method
+from steepest.methods.options import read_options
+from steepest.methods.schedules import Schedule
 
 STEPS = 1_000
+METHOD_WORDS = ("method", "schedule", "hyper", "weight_decay", "clip_value", "clip_norm")
 
 
 class Options(NamedTuple):
@@ -28,8 +32,16 @@ class Options(NamedTuple):
     method: str = "gd"
     lr: Any = "auto"
     steps: int | None = None
-    batch: str = "full"
+    batch: Any = "full"
     engine: str = "auto"
+    schedule: str = "constant"
+    hyper: Mapping[str, Any] | None = None
+    weight_decay: float = 0.0
+    clip_value: float | None = None
+    clip_norm: float | None = None
+    replacement: bool = False
+    seed: int = 0
+    full_loss: int | None = None
     epochs: int | None = None
     until_loss: float | None = None
     until_gradient: float | None = None
@@ -40,32 +52,44 @@ class Options(NamedTuple):
     place: Mapping[str, Any] = {}  # device, dtype and data_dtype of the engine
 
 
-def run(through: Callable[..., Objective], start: Start, options: Options, recipe: Mapping[str, Any]) -> Trace:
-    """Checks the options, picks the engine and the runner, and descends. `through` gives the objective of an engine by name."""
-    steps = _steps(options)
+def run(
+    through: Callable[..., Objective], start: Start, options: Options, recipe: Mapping[str, Any], before: Trace | None = None
+) -> Trace:
+    """Checks the options, picks the engine and the runner, and descends. `through` gives the objective of an engine by name.
+
+    With `before`, it goes on from where that trace ended, the method's states included.
+    """
     _check(options)
-    if options.method not in EQUATIONS:
-        raise OptionError(unknown("method", str(options.method), EQUATIONS))
-    method = EQUATIONS[options.method]
+    method, schedule = read_options(*(getattr(options, name) for name in METHOD_WORDS))
     if not start.free:
         raise OptionError("every parameter is fixed: there is nothing to descend; free one of them")
     plain = through("numpy")
+    batches = _batches(options, plain.columns.rows)
+    steps = _steps(options, 1 if batches is None else batches.each)
     engine, why = options.engine, "asked for"
     if engine == "auto":
         engine, why = choose(plain.derivation, plain.columns.rows, steps)
     objective = through(engine, **options.place)
-    theta = objective.kernels.vector(start.values)
-    rates, rate_why = _rates(options.lr, objective, theta)
-    first = rates.block(0, 1)[0]
+    theta = objective.kernels.vector(start.values) if before is None else before.position[0].copy()
+    done = 0 if before is None else before.position[2]
+    rates, rate_why = _rates(options, method, schedule, objective, theta, batches, done + steps)
+    first = rates.block(done, 1)[0]
+    taker = runner(objective, method, theta, first, batches)
+    if before is not None:
+        taker.restore(before.position)
     recipe = {
         **recipe,
         "method": options.method,
         "equations": method.text,
+        "constants of the method": dict(method.defaults),
+        "schedule": schedule.text,
         "lr": str(options.lr) if isinstance(options.lr, str | Fraction) else float(options.lr),
         "first_lr": float(first),
         "lr_why": rate_why,
         "steps": steps,
         "batch": options.batch,
+        "replacement": options.replacement,
+        "seed": options.seed,
         "engine": engine,
         "engine_why": why,
         "until": {name: float(value) for name, value in vars(_until(options)).items() if value is not None},
@@ -75,10 +99,13 @@ def run(through: Callable[..., Objective], start: Start, options: Options, recip
     }
     return descend(
         objective,
-        runner(objective, method, theta, first),
+        taker,
         rates,
         steps,
         _until(options),
+        batches=batches,
+        full_loss=options.full_loss,
+        done=done,
         seconds=options.seconds,
         every=options.every,
         callback=options.callback,
@@ -86,29 +113,51 @@ def run(through: Callable[..., Objective], start: Start, options: Options, recip
     )
 
 
+def _batches(options: Options, rows: int) -> Batches | None:
+    if isinstance(options.batch, str):
+        if options.batch != "full":
+            raise OptionError(f"batch is {options.batch!r}: give 'full', or a number of rows")
+        if options.replacement:
+            raise OptionError("replacement= belongs to batches: give batch= a number of rows")
+        return None
+    size = whole("batch", options.batch, 1)
+    if size > rows:
+        raise OptionError(f"batch is {size:,}, and the data have {rows:,} rows: give at most so many, or 'full'")
+    for name in ("until_gradient", "until_change"):
+        if getattr(options, name) is not None:
+            raise OptionError(f"{name} cannot be judged on batches, whose gradients never settle: use until_loss or until_gap")
+    return Batches(rows, size, whole("seed", options.seed, 0), options.replacement)
+
+
 def _until(options: Options) -> Until:
     return Until(options.until_loss, options.until_gradient, options.until_change)
 
 
-def _rates(lr: Any, objective: Objective, theta: Any) -> tuple[Rates, str]:
-    exact = isinstance(objective.kernels, ExactKernels)
+def _rates(
+    options: Options, method: Method, schedule: Schedule, objective: Objective, theta: Any, batches: Batches | None, steps: int
+) -> tuple[Rates, str]:
+    lr, exact = options.lr, isinstance(objective.kernels, ExactKernels)
+    if exact and schedule.text != "1":
+        raise OptionError("a schedule is computed in floats, and engine='sympy' is exact: leave schedule= out")
     if isinstance(lr, str):
         if lr != "auto":
             raise OptionError(f"lr is '{lr}': give a positive number, or 'auto'")
         if exact:
             raise OptionError("lr='auto' is a float, and engine='sympy' is exact: give lr, as Fraction(1, 10)")
-        rate, why = automatic(objective, objective.at(theta))
-        return Halving(rate), why
-    if isinstance(lr, bool) or not is_finite(lr) or not lr > 0:
+        rates, why = found_rates(method, objective, theta, batches)
+    elif isinstance(lr, bool) or not is_finite(lr) or not lr > 0:
         raise OptionError(f"lr is {shown(lr)}: give a number in (0, inf), or 'auto'")
-    return Constant(objective.kernels.number(lr)), "given"
+    else:
+        rates, why = Constant(objective.kernels.number(lr)), "given"
+    return (rates if schedule.text == "1" else Scheduled(rates, schedule, steps)), why
 
 
-def _steps(options: Options) -> int:
+def _steps(options: Options, each: int) -> int:
+    """How many steps; an epoch has `each`."""
     if options.steps is not None and options.epochs is not None:
         raise OptionError(f"steps={options.steps!r} and epochs={options.epochs!r} are both given: give one of them")
     name, value = ("epochs", options.epochs) if options.epochs is not None else ("steps", options.steps)
-    return STEPS if value is None else whole(name, value, 0)
+    return STEPS if value is None else whole(name, value, 0) * (each if name == "epochs" else 1)
 
 
 def whole(name: str, value: Any, least: int) -> int:
@@ -123,8 +172,6 @@ def whole(name: str, value: Any, least: int) -> int:
 
 
 def _check(options: Options) -> None:
-    if options.batch != "full":
-        raise OptionError(f"batch is {options.batch!r}: this version descends on the 'full' batch only")
     if options.callback is not None and not callable(options.callback):
         raise OptionError(f"callback is {shown(options.callback)}: give a function of one argument, the progress")
     for name in ("until_loss", "until_gradient", "until_change", "seconds"):
@@ -133,8 +180,9 @@ def _check(options: Options) -> None:
             continue
         if isinstance(value, bool | str) or not is_finite(value) or (value < 0 and name != "until_loss"):
             raise OptionError(f"{name} is {shown(value)}: give a finite number{'' if name == 'until_loss' else ', 0 or more'}")
-    if options.every is not None:
-        whole("every", options.every, 1)
+    for name in ("every", "full_loss"):
+        if getattr(options, name) is not None:
+            whole(name, getattr(options, name), 1)
 
 
 def _cpu(engine: str) -> str:

@@ -6,11 +6,13 @@ replayed to any step in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import repeat
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from steepest.descent.batches import Batches
 from steepest.descent.objective import Array, Objective
 from steepest.methods.equations import Method
 
@@ -55,10 +57,10 @@ class Position:
 class Stepped:
     """Equations over `Objective.at`, one NumPy call a step: for every engine and any number of rows."""
 
-    def __init__(self, objective: Objective, method: Method, theta: Array, rate: Any) -> None:
-        self.objective = objective
+    def __init__(self, objective: Objective, method: Method, theta: Array, rate: Any, batches: Batches | None = None) -> None:
+        self.objective, self.batches = objective, batches
         self.position = Position(method, theta, rate)
-        self.guess = 2e-5 + objective.work() * (1e-9 if theta.dtype == float else 1e-4)
+        self.guess = 2e-5 + work(objective, batches) * (1e-9 if theta.dtype == float else 1e-4)
         self._step: Callable[..., tuple[Array, ...]] = objective.kernels.stepper(method.step, method.states)
         self.snapshot, self.restore = self.position.snapshot, self.position.restore
 
@@ -66,8 +68,8 @@ class Stepped:
         here, free = self.position, self.objective.free
         points = []
         with np.errstate(all="ignore"):
-            for rate in rates:
-                point = self.objective.at(here.theta)
+            for rate, rows in zip(rates, batch_rows(self.batches, here.steps, len(rates)), strict=True):
+                point = self.objective.at(here.theta, rows)
                 points.append(point)
                 here.steps += 1
                 theta = here.theta.copy()
@@ -83,35 +85,47 @@ class Stepped:
 class Fused:
     """A whole block in one call of compiled code."""
 
-    def __init__(self, objective: Objective, method: Method, theta: Array, rate: Any) -> None:
-        self.objective = objective
+    def __init__(self, objective: Objective, method: Method, theta: Array, rate: Any, batches: Batches | None = None) -> None:
+        self.objective, self.batches = objective, batches
         self.position = Position(method, theta, rate)
-        self._block = objective.kernels.block(method.step, method.states, objective.weights is not None)  # type: ignore[attr-defined]
-        self.guess = objective.work() * 2e-10
         weights = objective.weights
+        make = objective.kernels.block  # type: ignore[attr-defined]
+        self._block = make(method.step, method.states, weights is not None, batches is not None)
+        self.guess = 2e-8 + work(objective, batches) * 2e-10
         self._columns = [*objective.columns.arrays, *([] if weights is None else [weights])]
         self.snapshot, self.restore = self.position.snapshot, self.position.restore
 
     def advance(self, rates: Array) -> Rows:
         here, objective = self.position, self.objective
+        rows, shares = None, (objective.total, objective.divisor)
+        if self.batches is not None:
+            rows = self.batches.block(here.steps, len(rates))
+            shares = objective.shares(*rows)
         thetas, losses, gradients = self._block(
-            here.theta,
-            here.state,
-            rates,
-            here.steps + 1,
-            objective.free,
-            self._columns,
-            objective.total,
-            objective.divisor,
+            here.theta, here.state, rates, here.steps + 1, objective.free, self._columns, *shares, rows
         )
         here.steps += len(rates)
         return Rows(thetas, losses, objective.moving(gradients))
 
 
+def work(objective: Objective, batches: Batches | None) -> float:
+    """Operations of a step, roughly."""
+    return objective.work() * (1.0 if batches is None else batches.size / batches.rows)
+
+
+def batch_rows(batches: Batches | None, first: int, count: int) -> Iterator[Any]:
+    """The rows of each step; None stands for all of them."""
+    if batches is None:
+        return repeat(None, count)
+    order, edges = batches.block(first, count)
+    return iter(np.split(order, edges[1:-1]))
+
+
 FUSED_ROWS = 100_000  # beyond this one evaluation is long, and threads serve it better than a block
 
 
-def runner(objective: Objective, method: Method, theta: Array, rate: Any) -> Runner:
+def runner(objective: Objective, method: Method, theta: Array, rate: Any, batches: Batches | None = None) -> Runner:
     """The fastest runner for this objective. Their results have the same bits."""
-    fused = objective.kernels.name == "compiled" and objective.columns.rows <= FUSED_ROWS
-    return (Fused if fused else Stepped)(objective, method, theta, rate)
+    rows = objective.columns.rows if batches is None else batches.size
+    fused = objective.kernels.name == "compiled" and rows <= FUSED_ROWS
+    return (Fused if fused else Stepped)(objective, method, theta, rate, batches)

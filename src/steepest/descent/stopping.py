@@ -31,6 +31,16 @@ class Until:
     change: float | None = None
 
 
+def first_stop_on_batches(rows: Rows, full: Array, until: Until, scale: float) -> Stop | None:
+    """The first row at which a descent on batches ends: `full` has the loss of all rows where it was computed, else NaN."""
+    losses, gradients = (part.astype(float, copy=False) for part in (rows.losses, rows.gradients))
+    with np.errstate(all="ignore"):
+        found = [*_failures(losses, gradients, scale)]
+        if until.loss is not None:
+            found += _met(full <= until.loss, "converged", f"the loss of all rows is at most {until.loss:g}")
+    return min(found, key=lambda stop: stop.row, default=None)
+
+
 def first_stop(rows: Rows, before: Any, until: Until, scale: float) -> Stop | None:
     """The first row at which the descent ends, if any.
 

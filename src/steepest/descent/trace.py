@@ -21,9 +21,11 @@ class Trace:
     """One row for each kept point: row t is the point at which step t + 1 was taken, row 0 is the start.
 
     `step` (k,) counts the steps taken before the row; `epoch` (k,) counts passes over the data. `theta` (k, p), `loss` (k,) and
-    `gradient` (k, p) belong to the rows of data in use, `lr` (k,) is the rate of the step that follows. `outcome` is one of
+    `gradient` (k, p) belong to the rows of data in use, `lr` (k,) is the rate of the step that follows. `full_loss` (k,) is the
+    loss of all rows: the same, except on batches, where it is NaN at points at which it was not computed. `outcome` is one of
     converged, steps, time, stopped, diverged, nonfinite, and `reason` says it in words. The first and the last row are always kept;
-    `recipe["every"]` is the distance of the others, 1 where all are kept.
+    `recipe["every"]` is the distance of the others, 1 where all are kept. `position` is where the method stands: theta, its states,
+    and the steps taken; a descent goes on from it with start=trace.
     """
 
     parameters: tuple[str, ...]
@@ -33,11 +35,13 @@ class Trace:
     loss: Array = field(repr=False)
     gradient: Array = field(repr=False)
     lr: Array = field(repr=False)
+    full_loss: Array = field(repr=False)
     outcome: str
     reason: str
     seconds: float
     recipe: Mapping[str, Any] = field(repr=False)
     objective: Objective = field(repr=False)
+    position: tuple[Array, Array, int] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.step)
@@ -68,7 +72,7 @@ class Trace:
     @property
     def sentence(self) -> str:
         """How the descent went, in one sentence."""
-        first, last = (f"{float(self.loss[i]):.6g}" for i in (0, -1))
+        first, last = (f"{float(self.full_loss[i]):.6g}" for i in (0, -1))
         steps = int(self.step[-1])
         took = f"{self.recipe['method']} took {steps:,} step{'' if steps == 1 else 's'}: the loss went from {first} to {last}"
         return f"{took}; {self.outcome}: {self.reason}."
@@ -76,6 +80,8 @@ class Trace:
     def columns(self) -> dict[str, Array]:
         """The trace as named columns, for tables and files."""
         table = {"step": self.step, "epoch": self.epoch, "loss": self.loss.astype(float), "lr": self.lr.astype(float)}
+        if self.recipe["batch"] != "full":
+            table["full_loss"] = self.full_loss.astype(float)
         for k, name in enumerate(self.parameters):
             table[name] = self.theta[:, k].astype(float)
             table[f"gradient_{name}"] = self.gradient[:, k].astype(float)

@@ -15,11 +15,12 @@ import numpy as np
 from steepest.calculus.derivation import Derivation
 from steepest.calculus.kernel import Kernel, rows_kernel, sums_kernel
 from steepest.calculus.lower import lower
-from steepest.engines.block import block
+from steepest.engines.block import GIVEN, block, split
 from steepest.engines.elementary import declarations, symbols
 from steepest.engines.jit import Module
 from steepest.engines.llvm import chunk_rows, chunk_sums, merge, row_outputs
 from steepest.engines.numpy_engine import NumpyKernels
+from steepest.language.evaluate import evaluate
 from steepest.language.functions import FUNCTIONS
 from steepest.language.program import Program
 
@@ -52,9 +53,9 @@ class CompiledKernels:
         function(address(theta), table(columns), n, address(out))
         return out
 
-    def block(self, step: Program, states: tuple[str, ...], weighted: bool) -> Block:
-        """A compiled block of a descent with these equations."""
-        return self._blocks(step, states, weighted)
+    def block(self, step: Program, states: tuple[str, ...], weighted: bool, batched: bool) -> Block:
+        """A compiled block of a descent with these equations, on all rows or on batches of them."""
+        return self._blocks(step, states, weighted, batched)
 
     def vector(self, values: Sequence[Any]) -> Array:
         return np.array([float(value) for value in values])
@@ -80,8 +81,8 @@ class CompiledKernels:
         module = Module(declarations(called) + ir, symbols(called))
         return kernel, keep(module, "row_outputs", POINTER, POINTER, INTEGER, POINTER)
 
-    def _compile_block(self, step: Program, states: tuple[str, ...], weighted: bool) -> Block:
-        return Block(sums_kernel(self.derivation, "gradient", PRINTED), lower(step, PRINTED), states, weighted)
+    def _compile_block(self, step: Program, states: tuple[str, ...], weighted: bool, batched: bool) -> Block:
+        return Block(sums_kernel(self.derivation, "gradient", PRINTED), lower(step, PRINTED), states, weighted, batched)
 
 
 class Sums:
@@ -122,16 +123,19 @@ class Sums:
 
 
 class Block:
-    """A compiled block: `steps` rounds of evaluate, record and step."""
+    """A compiled block: rounds of evaluate, record and step, each on all rows or on its own batch."""
 
-    def __init__(self, kernel: Kernel, step: Program, states: tuple[str, ...], weighted: bool) -> None:
+    def __init__(self, kernel: Kernel, step: Program, states: tuple[str, ...], weighted: bool, batched: bool) -> None:
         self.kernel = kernel
         self.size = chunk_rows(kernel)
-        text, called = block(step, states, kernel.parameters)
+        self.shared, each = split(step, states)
+        used = sorted({node.value for node in kernel.nodes if node.op == "column"})
+        columns = [*used, kernel.columns] if weighted else used
+        text, called = block(each, states, kernel.parameters, columns, batched)
         ir, more = sums_ir(kernel, weighted, called)
         module = Module(ir + text, symbols(called | more))
         self._block = keep(
-            module, "block", POINTER, POINTER, POINTER, POINTER, INTEGER, INTEGER, REAL, REAL, INTEGER, INTEGER,
+            module, "block", POINTER, POINTER, POINTER, POINTER, POINTER, POINTER, POINTER, INTEGER, INTEGER, INTEGER,
             POINTER, INTEGER, POINTER, POINTER, POINTER, POINTER, POINTER,
         )  # fmt: skip
 
@@ -143,21 +147,41 @@ class Block:
         first: int,
         free: Any,
         columns: Sequence[Array],
-        total: float,
-        divisor: float,
+        totals: Any,
+        divisors: Any,
+        rows: tuple[Any, Any] | None = None,
     ) -> tuple[Array, Array, Array]:
-        """Changes theta and state in place; returns the thetas, losses and gradients at which the steps were taken."""
+        """Changes theta and state in place; returns the thetas, losses and gradients at which the steps were taken.
+
+        A rate, a total weight and a divisor for each round; step numbers count from `first`. `rows` are the row numbers of all
+        rounds one after the other, and where each round's begin, both int64.
+        """
         steps, n = len(rates), len(columns[0])
-        chunks = -(-n // self.size)
+        order, edges = rows if rows is not None else (free, free)
+        most = n if rows is None else int(np.max(np.diff(edges), initial=1))
+        buffers = [] if rows is None else list(np.empty((len(columns), most)))
         thetas, gradients = np.empty((2, steps, len(theta)))
         losses = np.empty(steps)
-        partial = np.empty((chunks, len(self.kernel.sums)))
+        partial = np.empty((-(-most // self.size), len(self.kernel.sums)))
         out = np.empty(len(self.kernel.sums))
+        scalars = self._scalars(rates, first, totals, divisors)
         self._block(
-            address(theta), address(state), address(rates), table(columns), n, chunks, total, divisor, steps, first,
-            address(free), len(free), address(thetas), address(losses), address(gradients), address(partial), address(out),
+            address(theta), address(state), address(scalars), table(columns), table(buffers), address(order), address(edges),
+            n, self.size, steps, address(free), len(free), address(thetas), address(losses), address(gradients),
+            address(partial), address(out),
         )  # fmt: skip
         return thetas, losses, gradients
+
+    def _scalars(self, rates: Array, first: int, totals: Any, divisors: Any) -> Array:
+        """The numbers of each round that no coordinate enters: (rounds, 3 + shared)."""
+        scalars = np.empty((len(rates), len(GIVEN) + len(self.shared.outputs)))
+        scalars[:, 0], scalars[:, 1], scalars[:, 2] = rates, totals, divisors
+        if self.shared.outputs:
+            names = {"eta": rates, "t": np.arange(first, first + len(rates), dtype=float)}
+            values = evaluate(self.shared, names=names)
+            for k, place in enumerate(self.shared.outputs.values()):
+                scalars[:, len(GIVEN) + k] = values[place]
+        return scalars
 
 
 def sums_ir(kernel: Kernel, weighted: bool, also_called: dict[str, int] | None = None) -> tuple[str, dict[str, int]]:

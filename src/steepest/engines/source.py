@@ -108,6 +108,8 @@ class Lines:
             return self._power(node, args)
         if op == "where":
             return self._where(node, args)
+        if op == "norm":
+            return call("np.sqrt(np.sum(np.square({})))", *args)
         if op == "gegenbauer":
             n, alpha = node.value
             return call("gegenbauer({}, {}, {})", (str(n), ATOM), number(alpha), *args)

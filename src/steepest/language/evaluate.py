@@ -55,6 +55,8 @@ def _apply(node: Node, args: list[Any]) -> Any:
         return gegenbauer(order, alpha, args[0])
     if node.op == "sinc":
         return sinc(node.value, args[0])
+    if node.op == "floor":
+        return np.floor(args[0])
     if node.op == "norm":
         return np.sqrt(np.sum(args[0] * args[0]))
     if node.op in OPERATORS:

@@ -234,8 +234,8 @@ class Parser:
         return f"expected '{wanted}', found {found}"
 
 
-def parse_expression(text: str, constants: Mapping[str, Any] | None = None) -> Program:
-    """An expression as a program with the output `value`, over free names.
+def parse_expression(text: str, constants: Mapping[str, Any] | None = None, functions: Iterable[str] = ()) -> Program:
+    """An expression as a program with the output `value`, over free names. It may call `functions`, beside the table's.
 
     Constants become numbers: int, Fraction and Decimal exactly, a float by its binary value. Raises FormulaError.
 
@@ -243,7 +243,7 @@ def parse_expression(text: str, constants: Mapping[str, Any] | None = None) -> P
     ('a', 'x')
     """
     tokens = tokenize(text)
-    parser = Parser(text, constant_values(constants, text))
+    parser = Parser(text, constant_values(constants, text), functions)
     return parser.builder.program(value=parser.read(tokens))
 
 

@@ -1,0 +1,64 @@
+"""Which rows a step uses: the order in which batches go through the data, epoch after epoch."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Order = np.ndarray[Any, np.dtype[np.int64]]
+
+
+class Picked(NamedTuple):
+    """The rows of some steps, one step after the other; those of step k are order[edges[k]:edges[k + 1]]."""
+
+    order: Order
+    edges: Order
+
+
+class Batches:
+    """Batches of `size` rows. Each epoch goes through a fresh permutation, so every row is used once in it; the last batch of an
+    epoch may be smaller. With `replacement`, an epoch is as many rows drawn independently.
+
+    The stream is that of NumPy's RandomState(seed), which is frozen: the same seed gives the same rows in every version.
+    """
+
+    def __init__(self, rows: int, size: int, seed: int, replacement: bool = False) -> None:
+        self.rows, self.size, self.replacement = rows, min(size, rows), replacement
+        self.each = -(-rows // self.size)  # batches in an epoch
+        self._random = np.random.RandomState(seed)
+        self._drawn = 0  # epochs
+        self._last = 0  # where the last block began
+        self._epochs: dict[int, Order] = {}
+
+    def block(self, first: int, count: int) -> Picked:
+        """The rows of the steps first … first + count - 1, counted from 0. What lies before the last two blocks is forgotten."""
+        begin, end = (int(self._position(step)) for step in (first, first + count))
+        epochs = range(first // self.each, (first + count - 1) // self.each + 1)
+        oldest = min(first, self._last) // self.each
+        self._last = first
+        self._epochs = {epoch: order for epoch, order in self._epochs.items() if epoch >= oldest}
+        order = np.concatenate([self._epoch(epoch) for epoch in epochs])
+        start = epochs[0] * self.rows
+        edges = self._position(np.arange(first, first + count + 1)) - begin
+        return Picked(order[begin - start : end - start], edges)
+
+    def epoch(self, steps: Any) -> Any:
+        """How many passes over the data so many steps are."""
+        return steps / self.each
+
+    def _position(self, step: Any) -> Any:
+        """The number of rows that were used before a step."""
+        epoch, batch = step // self.each, step % self.each
+        return epoch * self.rows + batch * self.size
+
+    def _epoch(self, epoch: int) -> Order:
+        while self._drawn <= epoch:
+            self._epochs[self._drawn] = self._draw()
+            self._drawn += 1
+        return self._epochs[epoch]
+
+    def _draw(self) -> Order:
+        if self.replacement:
+            return self._random.randint(0, self.rows, size=self.rows, dtype=np.int64)
+        return self._random.permutation(self.rows).astype(np.int64, copy=False)

@@ -1,0 +1,83 @@
+"""The largest stable learning rate of a method near a minimum, read off its equations.
+
+There a loss is ½ θᵀHθ, its gradient Hθ, and one step of the method a linear map of (θ, states). It is stable while the spectral
+radius of the map's Jacobian stays below 1. States named in `freeze` count as constants, and t is taken to infinity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from steepest.language.evaluate import evaluate
+from steepest.methods.equations import Array, Method
+
+LATE = 1e15  # t at infinity: powers of a decay rate are 0 there
+LARGEST = 1e12
+LINEAR = 1e-9
+AT_THE_EDGE = 1e-12  # by which a radius may exceed 1 through rounding
+
+
+def largest_rate(method: Method, hessian: Array, frozen: Mapping[str, Array] | None = None) -> float | None:
+    """The first η at which a step's spectral radius passes 1; None where a step is no linear map (sign methods), or has no limit.
+
+    `hessian`: (p, p), positive definite. `frozen`: values of the states in `method.freeze`, (p,), instead of those there.
+
+    >>> from steepest.methods.table import EQUATIONS
+    >>> [round(largest_rate(EQUATIONS[name], np.eye(1)), 6) for name in ("gd", "momentum", "nesterov")]
+    [2.0, 3.8, 1.357143]
+    """
+    step = _Map(method, np.atleast_2d(np.asarray(hessian, dtype=float)), frozen or {})
+    scale = 1 / float(np.max(abs(np.linalg.eigvalsh(step.hessian))))
+    if not step.is_linear(scale / 3):
+        return None
+    low = 1e-6 * scale
+    if step.radius(low) > 1 + AT_THE_EDGE:
+        return 0.0
+    high = low
+    while step.radius(high) <= 1 + AT_THE_EDGE:
+        low, high = high, 1.25 * high
+        if high > LARGEST * scale:
+            return None
+    while high - low > 1e-13 * high:
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        low, high = (middle, high) if step.radius(middle) <= 1 + AT_THE_EDGE else (low, middle)
+    return low
+
+
+class _Map:
+    """One step on ½ θᵀHθ as a map of the moving values: θ and the states that are not frozen."""
+
+    def __init__(self, method: Method, hessian: Array, frozen: Mapping[str, Array]) -> None:
+        self.hessian = hessian
+        self.size = len(hessian)
+        self.program = method.frozen_step
+        self.moving = [name for name in method.states if name not in method.freeze]
+        self.frozen = {name: np.broadcast_to(frozen.get(name, value), self.size) for name, value in method.freeze.items()}
+
+    def __call__(self, values: Array, eta: float) -> Array:
+        theta, *states = values.reshape(1 + len(self.moving), self.size)
+        names = dict(zip(self.moving, states, strict=True)) | self.frozen
+        found = evaluate(self.program, names={**names, "theta": theta, "g": self.hessian @ theta, "eta": eta, "t": LATE})
+        outputs = [found[self.program.outputs[name]] for name in ("theta", *self.moving)]
+        return np.concatenate([np.broadcast_to(value, self.size) for value in outputs])
+
+    def jacobian(self, eta: float) -> Array:
+        count = self.size * (1 + len(self.moving))
+        nothing = self(np.zeros(count), eta)
+        return np.array([self(unit, eta) - nothing for unit in np.eye(count)]).T
+
+    def radius(self, eta: float) -> float:
+        jacobian = self.jacobian(eta)
+        return float(np.max(abs(np.linalg.eigvals(jacobian)))) if np.isfinite(jacobian).all() else np.inf
+
+    def is_linear(self, eta: float) -> bool:
+        """Does a generic point move as the map says, and by the gradient at all?"""
+        values = np.random.default_rng(0).normal(size=self.size * (1 + len(self.moving)))
+        jacobian = self.jacobian(eta)
+        away = self(values, eta) - self(np.zeros_like(values), eta) - jacobian @ values
+        moves = abs(self.jacobian(2 * eta) - jacobian).max() > 0
+        return bool(moves and np.max(abs(away)) <= LINEAR * np.max(abs(jacobian)) * np.max(abs(values)))
