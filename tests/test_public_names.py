@@ -26,6 +26,7 @@ PUBLIC = {
     "define",
     "fit",
     "random",
+    "rerun",
     "sample",
 }
 

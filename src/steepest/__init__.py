@@ -16,7 +16,7 @@ from steepest.descent.trace import Trace
 from steepest.errors import DataError, EngineError, FormulaError, OptionError, SteepestError, SteepestWarning
 from steepest.fitting.result import Fit
 from steepest.language.parser import define
-from steepest.problem import Problem, check_gradient, check_trajectory, fit
+from steepest.problem import Problem, check_gradient, check_trajectory, fit, rerun
 
 __all__ = [
     "DataError",
@@ -34,5 +34,6 @@ __all__ = [
     "define",
     "fit",
     "random",
+    "rerun",
     "sample",
 ]

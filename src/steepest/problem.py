@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from steepest.descent.responses import check_responses
 from steepest.descent.run import Options, run
 from steepest.descent.trace import Trace, frozen
 from steepest.engines.table import Kernels, choose, kernels
-from steepest.errors import OptionError, SteepestWarning
+from steepest.errors import DataError, OptionError, SteepestWarning
 from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
 
@@ -70,6 +72,8 @@ class Problem:
         self.columns = columns.first(count)
         check_responses(self.derivation, self.columns)
         given = columns.arrays[columns.names.index(weights)] if isinstance(weights, str) else weights
+        self._weights_name = weights if isinstance(weights, str) else None
+        self._missing = missing
         self.weights = None if given is None else read_weights(given, columns.rows)
         self._start = read_start(start, self.parameters, table.start)
         self._say([*self.formula.warnings, *columns.warnings])
@@ -179,6 +183,22 @@ class Problem:
         )  # fmt: skip
         return run(self.objective, self._start, options, self.recipe(), start)
 
+    def load(self, path: str | Path) -> Trace:
+        """The trace in a file that `trace.save` wrote, for this problem: to look at, or to go on from.
+
+        Raises DataError for a file that cannot be read, OptionError where it belongs to another formula, loss, start or data.
+        """
+        from steepest.descent.files import read, trace_of
+
+        saved = read(path)
+        mine = self.recipe()
+        for name in ("formula", "loss", "fingerprint", "weighted", "fixed"):
+            if saved.recipe.get(name) != mine[name]:
+                raise OptionError(
+                    f"{str(path)!r} belongs to another problem: its {name} is {saved.recipe.get(name)!r}, not {mine[name]!r}"
+                )
+        return trace_of(saved, self.objective(saved.recipe["engine"], **saved.recipe["options"].get("place", {})), path)
+
     def fit(self) -> Fit:
         """The best path to the minimum: parameters with standard errors, and an outcome that is checked.
 
@@ -227,6 +247,8 @@ class Problem:
             "rows": self.columns.rows,
             "fingerprint": self._fingerprint,
             "weighted": self.weights is not None,
+            "weights": self._weights_name,
+            "missing": self._missing,
             "constants": {name: float(value) for name, value in self.constants.items()},
             "start": {name: float(value) for name, value in self.start.items()},
             "fixed": [name for k, name in enumerate(self.parameters) if k not in self._start.free],
@@ -299,6 +321,38 @@ def fit(formula: str, data: Any, loss: str = "mse", start: Any = None, **options
     3.0
     """
     return Problem(formula, data, loss, start, **options).fit()
+
+
+def rerun(path: str | Path, data: Any = None) -> Trace:
+    """Runs the recipe of a saved trace again: the same bits on the same type of CPU. `data` where the file does not say which.
+
+    A descent that was ended by the clock, by a callback or by Ctrl-C is run for the steps that it took. Raises DataError,
+    OptionError.
+    """
+    from steepest.descent.files import read
+
+    recipe = read(path).recipe
+    source = str(recipe["data"])
+    if data is None and not (source.startswith("@") or Path(source).suffix in (".csv", ".tsv", ".parquet")):
+        raise OptionError(f"the recipe does not say which data it ran on ({source}): give data=")
+    start = {name: {"value": value, "fixed": True} if name in recipe["fixed"] else value for name, value in recipe["start"].items()}
+    if recipe["weighted"] and recipe["weights"] is None:
+        raise OptionError(
+            "the weights of this descent were given as numbers, which its recipe does not hold: descend again with them"
+        )
+    problem = Problem(
+        recipe["formula"], source if data is None else data, recipe["loss"], start,
+        weights=recipe["weights"], constants=recipe["constants"], missing=recipe["missing"],
+    )  # fmt: skip
+    if problem.recipe()["fingerprint"] != recipe["fingerprint"]:
+        raise DataError(f"the data are not those of {str(path)!r}: their fingerprint differs")
+    options = dict(recipe["options"])
+    place = options.pop("place", {})
+    if isinstance(options.get("lr"), str) and options["lr"] != "auto":
+        options["lr"] = Fraction(options["lr"])
+    if recipe["outcome"] in ("time", "stopped"):
+        options |= {"steps": int(recipe["position"]["steps"]), "seconds": None, "epochs": None}
+    return problem.descend(**options, **place)
 
 
 def check_gradient(user: Any, problem: Problem) -> Report:

@@ -26,7 +26,17 @@ Rate = Annotated[str, option("--lr", "auto|0.01|1/10", "The learning rate; auto 
 Steps = Annotated[str | None, option("--steps", "N", "How many steps: 1000 unless given.")]
 Epochs = Annotated[str | None, option("--epochs", "N", "The same, counted in passes over the data.")]
 Engine = Annotated[str, option("--engine", "ENGINE", f"auto (the default), {', '.join(ENGINES)}; sympy for exact fractions.")]
-Method = Annotated[str, option("--method", "METHOD", "gd (the default).")]
+Method = Annotated[str, option("--method", "METHOD", "gd (the default), a name that `steepest methods` lists, or equations.")]
+Schedule = Annotated[str, option("--schedule", "SCHEDULE", "By what the rate is multiplied at step t: a name, or '1/sqrt(t)'.")]
+Hyper = Annotated[str, option("--hyper", "mu=0.8", "Constants of the method or the schedule, by name.")]
+Decay = Annotated[str | None, option("--weight-decay", "L", "Add L·theta to the gradient.")]
+ClipValue = Annotated[str | None, option("--clip-value", "C", "Cut every coordinate of the gradient to [-C, C].")]
+ClipNorm = Annotated[str | None, option("--clip-norm", "C", "Shorten a gradient that is longer than C.")]
+Batch = Annotated[str, option("--batch", "full|N", "Rows a step: full (the default), or so many, in a new order each epoch.")]
+Replacement = Annotated[bool, options.switch("--replacement", "Draw the rows of a batch independently.")]
+FullLoss = Annotated[
+    str | None, option("--full-loss", "K", "On batches: the loss of all rows at every K-th step, else each epoch.")
+]
 UntilLoss = Annotated[str | None, option("--until-loss", "L", "Stop when the loss is at most L.")]
 UntilGap = Annotated[str | None, option("--until-gap", "L", "Stop when the loss is at most L above its minimum.")]
 UntilGradient = Annotated[str | None, option("--until-gradient", "G", "Stop when the norm of the gradient is at most G.")]
@@ -34,7 +44,7 @@ UntilChange = Annotated[str | None, option("--until-change", "C", "Stop when a s
 Seconds = Annotated[str | None, option("--seconds", "S", "Stop after S seconds.")]
 Every = Annotated[str | None, option("--every", "K", "Keep every K-th point of the trace.")]
 Random = Annotated[str, option("--random", "normal|uniform", "Draw the start at random.")]
-Seed = Annotated[str | None, option("--seed", "N", "The seed of --random: 0 unless given.")]
+Seed = Annotated[str | None, option("--seed", "N", "The seed of --random and of the batches: 0 unless given.")]
 TraceFile = Annotated[str, option("--trace", "FILE", "Write every kept point and the recipe: .parquet.")]
 
 EXIT_CODES = {"converged": 0, "steps": 0, "time": 0, "stopped": 1, "diverged": 3, "nonfinite": 3}
@@ -50,6 +60,14 @@ def descend(
     epochs: Epochs = None,
     engine: Engine = "auto",
     method: Method = "gd",
+    schedule: Schedule = "constant",
+    hyper: Hyper = "",
+    weight_decay: Decay = None,
+    clip_value: ClipValue = None,
+    clip_norm: ClipNorm = None,
+    batch: Batch = "full",
+    replacement: Replacement = False,
+    full_loss: FullLoss = None,
     until_loss: UntilLoss = None,
     until_gap: UntilGap = None,
     until_gradient: UntilGradient = None,
@@ -80,25 +98,32 @@ def descend(
     """
     options.check_target(plot, "--plot", SUFFIXES)
     options.check_target(trace, "--trace", (".parquet",))
+    number_of = whole(seed, "--seed")
+    if number_of is not None and not random and batch == "full":
+        raise OptionError("--seed belongs to --random and to --batch: give one of them")
     exact = engine == "sympy"
-    problem = options.make_problem(
-        formula, data, loss, start, fix, weights, constants, missing, draw=_draw(random, whole(seed, "--seed")), exact=exact
-    )
+    draw = (random, number_of or 0) if random else None
+    problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing, draw=draw, exact=exact)
+    stops = {"until_loss": until_loss, "until_gap": until_gap, "until_gradient": until_gradient, "until_change": until_change}
+    counts = {"steps": steps, "epochs": epochs, "every": every, "full_loss": full_loss}
+    sizes = {"clip_value": clip_value, "clip_norm": clip_norm, "seconds": seconds, **stops}
+    numbers: dict[str, Any] = {name: whole(text, flag(name)) for name, text in counts.items()}
+    numbers |= {name: real(text, flag(name)) for name, text in sizes.items()}
     with _terminable(), progress(quiet) as callback:
         result = problem.descend(
-            method, _rate(lr, exact), whole(steps, "--steps"), engine=engine, callback=callback,
-            epochs=whole(epochs, "--epochs"),
-            every=whole(every, "--every"),
-            until_loss=real(until_loss, "--until-loss"),
-            until_gap=real(until_gap, "--until-gap"),
-            until_gradient=real(until_gradient, "--until-gradient"),
-            until_change=real(until_change, "--until-change"),
-            seconds=real(seconds, "--seconds"),
+            method, _rate(lr, exact), batch="full" if batch == "full" else whole(batch, "--batch"), engine=engine,
+            schedule=schedule, hyper=options.reals(hyper, "--hyper"), weight_decay=real(weight_decay, "--weight-decay") or 0.0,
+            replacement=replacement, seed=number_of or 0, callback=callback,
+            **numbers,
         )  # fmt: skip
-    _print(result, as_json, quiet)
+    print_trace(result, as_json, quiet)
     write(trace, result.save, as_json or quiet)
     write(plot, result.plot, as_json or quiet)
     raise typer.Exit(INTERRUPT_CODE if result.reason == INTERRUPTED else EXIT_CODES[result.outcome])
+
+
+def flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 @contextmanager
@@ -111,12 +136,6 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _draw(distribution: str, seed: int | None) -> tuple[str, int] | None:
-    if seed is not None and not distribution:
-        raise OptionError("--seed belongs to --random: give --random normal")
-    return (distribution, seed or 0) if distribution else None
-
-
 def _rate(text: str, exact: bool) -> Any:
     if text == "auto":
         return text
@@ -124,7 +143,7 @@ def _rate(text: str, exact: bool) -> Any:
     return value if exact else float(value)
 
 
-def _print(result: Trace, as_json: bool, quiet: bool) -> None:
+def print_trace(result: Trace, as_json: bool, quiet: bool) -> None:
     if as_json:
         values = {"parameters": result.final, "std_errors": None, "loss": result.loss[-1]}
         say_json(values | {"outcome": result.outcome, "sentence": result.sentence, "recipe": result.recipe})

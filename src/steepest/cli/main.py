@@ -21,6 +21,7 @@ from steepest.cli.examples import examples
 from steepest.cli.export import export
 from steepest.cli.fit import fit
 from steepest.cli.output import in_shell, notes, say
+from steepest.cli.rerun import rerun
 from steepest.data.examples import example
 from steepest.data.examples import names as shipped
 from steepest.errors import FormulaError, OptionError, SteepestError
@@ -37,7 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # plain help: it needs no import of rich, and reads the same through a pipe
 )
-for command in (fit, descend, derive, check, doctor, export, examples):
+for command in (fit, descend, rerun, derive, check, doctor, export, examples):
     app.command()(command)
 
 

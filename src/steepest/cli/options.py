@@ -102,6 +102,11 @@ def pairs(text: str, flag: str) -> dict[str, Fraction]:
     return values
 
 
+def reals(text: str, flag: str) -> dict[str, float]:
+    """The same as floats."""
+    return {name: float(value) for name, value in pairs(text, flag).items()}
+
+
 def names(text: str, flag: str) -> list[str]:
     """`a,b`: names."""
     parts = [part.strip() for part in text.split(",")] if text.strip() else []

@@ -1,16 +1,30 @@
-"""A trace as a data frame and as a Parquet file."""
+"""A trace as a data frame and as a Parquet file, and back."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from steepest.errors import EngineError
+import numpy as np
+
+from steepest.errors import DataError, EngineError
 from steepest.io import check_suffix, replacing
 
 if TYPE_CHECKING:
+    from steepest.descent.objective import Objective
     from steepest.descent.trace import Trace
+
+KEY = b"steepest"
+LARGEST = 10_000_000  # bytes of a recipe
+
+
+class Saved(NamedTuple):
+    """What a file holds: the recipe, and the columns of the trace by name."""
+
+    recipe: dict[str, Any]
+    columns: Mapping[str, np.ndarray[Any, Any]]
 
 
 def to_pandas(trace: Trace) -> Any:
@@ -27,7 +41,52 @@ def save(trace: Trace, path: str | Path) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    recipe = {**trace.recipe, "outcome": trace.outcome, "reason": trace.reason}
-    table = pyarrow.table(trace.columns()).replace_schema_metadata({"steepest": json.dumps(recipe)})
+    theta, state, steps = trace.position
+    position = {"theta": theta.astype(float).tolist(), "state": state.astype(float).tolist(), "steps": steps}
+    run = {"outcome": trace.outcome, "reason": trace.reason, "seconds": trace.seconds, "position": position}
+    table = pyarrow.table(trace.columns()).replace_schema_metadata({KEY: json.dumps({**trace.recipe, **run})})
     with replacing(path) as temporary:
         pyarrow.parquet.write_table(table, temporary, write_page_checksum=True)
+
+
+def read(path: str | Path) -> Saved:
+    """What `save` wrote. Raises DataError for a file that is missing, damaged, or no trace."""
+    import pyarrow
+    import pyarrow.parquet
+
+    if not Path(path).is_file():
+        raise DataError(f"there is no file {str(path)!r}: give the .parquet file of a trace")
+    try:
+        table = pyarrow.parquet.read_table(path, page_checksum_verification=True)
+        text = (table.schema.metadata or {})[KEY]
+        recipe = json.loads(text) if len(text) <= LARGEST else None
+    except KeyError:
+        raise DataError(f"{str(path)!r} is no trace of steepest: it carries no recipe") from None
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"{str(path)!r} cannot be read: {' '.join(str(error).split())[:200]}") from None
+    if not isinstance(recipe, dict) or not isinstance(recipe.get("options"), dict):
+        raise DataError(f"{str(path)!r} is no trace of this version of steepest: its recipe has no options")
+    return Saved(recipe, {name: table[name].to_numpy() for name in table.column_names})
+
+
+def trace_of(saved: Saved, objective: Objective, path: str | Path) -> Trace:
+    """The trace in a file, on the data that it was made from."""
+    from steepest.descent.trace import Trace, frozen
+
+    recipe, columns = dict(saved.recipe), saved.columns
+    names = objective.derivation.formula.parameters
+    try:
+        position = recipe.pop("position")
+        theta = np.column_stack([columns[name] for name in names])
+        gradient = np.column_stack([columns[f"gradient_{name}"] for name in names])
+        single = [columns[name] for name in ("step", "epoch", "loss", "lr")]
+        full = columns.get("full_loss", columns["loss"])
+        outcome, reason, seconds = (recipe.pop(name) for name in ("outcome", "reason", "seconds"))
+        stands = (np.array(position["theta"]), np.array(position["state"]).reshape(-1, len(names)), int(position["steps"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{str(path)!r} is no whole trace: {error} is missing or wrong") from None
+    step, epoch, loss, lr = (frozen(np.array(column)) for column in single)
+    return Trace(
+        names, step, epoch, frozen(theta), loss, frozen(gradient), lr, frozen(np.array(full)), outcome, reason, seconds,
+        recipe, objective, stands,
+    )  # fmt: skip

@@ -68,7 +68,7 @@ def run(
     steps = _steps(options, 1 if batches is None else batches.each)
     engine, why = options.engine, "asked for"
     if engine == "auto":
-        engine, why = choose(plain.derivation, plain.columns.rows, steps)
+        engine, why = choose(plain.derivation, plain.columns.rows if batches is None else batches.size, steps)
     objective = through(engine, **options.place)
     theta = objective.kernels.vector(start.values) if before is None else before.position[0].copy()
     done = 0 if before is None else before.position[2]
@@ -96,6 +96,7 @@ def run(
         "every": options.every,
         **options.place,
         "cpu": _cpu(engine),
+        "options": told(options, engine),
     }
     return descend(
         objective,
@@ -183,6 +184,16 @@ def _check(options: Options) -> None:
     for name in ("every", "full_loss"):
         if getattr(options, name) is not None:
             whole(name, getattr(options, name), 1)
+
+
+def told(options: Options, engine: str) -> dict[str, Any]:
+    """The options that were given, as JSON has them; with the engine, since "auto" may choose another one elsewhere."""
+    given = {name: value for name, value in options._asdict().items() if value != Options._field_defaults[name]}
+    given.pop("callback", None)
+    if "lr" in given:
+        given["lr"] = str(options.lr) if isinstance(options.lr, str | Fraction) else float(options.lr)
+    plain = {"hyper": dict(options.hyper or {}), "place": {name: str(value) for name, value in options.place.items()}}
+    return {**given, **{name: value for name, value in plain.items() if value}, "engine": engine}
 
 
 def _cpu(engine: str) -> str:

@@ -90,7 +90,7 @@ class Fused:
         self.position = Position(method, theta, rate)
         weights = objective.weights
         make = objective.kernels.block  # type: ignore[attr-defined]
-        self._block = make(method.step, method.states, weights is not None, batches is not None)
+        self._block = make(method.step, method.states, weights is not None, batches.size if batches else None)
         self.guess = 2e-8 + work(objective, batches) * 2e-10
         self._columns = [*objective.columns.arrays, *([] if weights is None else [weights])]
         self.snapshot, self.restore = self.position.snapshot, self.position.restore

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from steepest.engines.printing import Printer
+from steepest.calculus.kernel import Kernel
+from steepest.engines.printing import FAST, Printer
 from steepest.language.program import COMPARISONS, LEAVES, Builder, Node, Program
 
 COORDINATES = ("theta", "g")
+ALL, BATCH, SINGLE = "all", "batch", "single"
 GIVEN = ("eta", "total", "divisor")  # the first numbers of a step; the shared ones follow
 
 
@@ -48,16 +50,15 @@ def _is_given(node: Node) -> bool:
     return node.op in LEAVES and not (node.op == "name" and node.value == "t")
 
 
-def block(
-    step: Program, states: Sequence[str], parameters: int, columns: Sequence[int], batched: bool
-) -> tuple[str, dict[str, int]]:
+def block(step: Program, states: Sequence[str], kernel: Kernel, weighted: bool, rows: str) -> tuple[str, dict[str, int]]:
     """`block(theta, state, scalars, columns, buffers, order, edges, n, chunk, steps, free, …trace…, partial, out)`.
 
     Each of the `steps` rounds evaluates the sums at theta, divides them by its divisor, writes theta, loss and gradient to the
     trace, and takes one step in the `free` coordinates. `step` is the part of a split step that coordinates enter. `scalars` has a
-    row a round: eta, the weight of the rows in use, the divisor, the shared numbers. If `batched`, round k runs on the rows
-    order[edges[k]] … order[edges[k + 1] - 1], copied from `columns` to `buffers`.
+    row a round: eta, the weight of the rows in use, the divisor, the shared numbers. `rows`: ALL; BATCH, where round k runs on
+    order[edges[k]] … order[edges[k + 1] - 1], copied from `columns` to `buffers`; or SINGLE, on the row order[k].
     """
+    parameters = kernel.parameters
     p = Printer(flags="")
     p.label("entry")
     shared = sorted(
@@ -70,11 +71,10 @@ def block(
         theta_row, gradient_row = p.at("%thetas", row), p.at("%gradients", row)
         numbers = p.at("%scalars", p.let(f"mul i64 {k}, {width}"))
         scalars = {name: p.load(numbers, str(j)) for j, name in enumerate((*GIVEN, *shared))}
-        rows, source = _gather(p, k, columns) if batched else ("%n", "%columns")
-        more = p.let(f"add i64 {rows}, {p.let('sub i64 %chunk, 1')}")
-        chunks = p.let(f"sdiv i64 {more}, %chunk")
-        p.do(f"call void @chunk_sums(ptr %theta, ptr {source}, i64 {rows}, i64 0, i64 {chunks}, ptr %partial)")
-        p.do(f"call void @merge(ptr %theta, ptr %partial, i64 {chunks}, double {scalars['total']}, ptr %out)")
+        if rows == SINGLE:
+            _single_row(p, kernel, weighted, k, scalars["total"])
+        else:
+            _sums(p, kernel, weighted, k, scalars["total"], rows)
         divisor = scalars["divisor"]
         p.store(p.let(f"fdiv double {p.load('%out', '0')}, {divisor}"), "%losses", k)
 
@@ -94,6 +94,39 @@ def block(
         "ptr noalias %thetas, ptr noalias %losses, ptr noalias %gradients, ptr noalias %partial, ptr noalias %out)"
     )
     return f"{head} {{\n" + "\n".join(p.lines) + "\n}\n", p.called
+
+
+def _sums(p: Printer, kernel: Kernel, weighted: bool, k: str, total: str, rows: str) -> None:
+    """The sums over all rows, or over those of round k, into %out."""
+    count, source = _gather(p, k, columns_read(kernel, weighted)) if rows == BATCH else ("%n", "%columns")
+    more = p.let(f"add i64 {count}, {p.let('sub i64 %chunk, 1')}")
+    chunks = p.let(f"sdiv i64 {more}, %chunk")
+    p.do(f"call void @chunk_sums(ptr %theta, ptr {source}, i64 {count}, i64 0, i64 {chunks}, ptr %partial)")
+    p.do(f"call void @merge(ptr %theta, ptr %partial, i64 {chunks}, double {total}, ptr %out)")
+
+
+def _single_row(p: Printer, kernel: Kernel, weighted: bool, k: str, total: str) -> None:
+    """The same for one row, without loops and buffers."""
+    place = p.load("%order", k, "i64")
+    column = {j: p.load(p.load("%columns", str(j), "ptr"), place) for j in columns_read(kernel, weighted)}
+    values: dict[int, str] = {}
+    p.flags = FAST
+    p.nodes(kernel.nodes, kernel.once, values, lambda node: p.load("%theta", str(node.value)))
+    p.nodes(kernel.nodes, kernel.rows, values, lambda node: column[node.value])
+    for j, s in enumerate(kernel.sums):
+        term = total
+        if s.inner is not None:
+            term = values[s.inner]
+            if weighted:
+                term = p.let(f"fmul {FAST} double {term}, {column[kernel.columns]}")
+        p.store(p.let(f"fmul double {values[s.outer]}, {term}"), "%out", str(j))
+    p.flags = ""
+
+
+def columns_read(kernel: Kernel, weighted: bool) -> list[int]:
+    """The columns that the sums read; the weights come after the formula's own."""
+    used = sorted({node.value for node in kernel.nodes if node.op == "column"})
+    return [*used, kernel.columns] if weighted else used
 
 
 def _gather(p: Printer, k: str, columns: Sequence[int]) -> tuple[str, str]:

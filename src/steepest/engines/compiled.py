@@ -15,7 +15,7 @@ import numpy as np
 from steepest.calculus.derivation import Derivation
 from steepest.calculus.kernel import Kernel, rows_kernel, sums_kernel
 from steepest.calculus.lower import lower
-from steepest.engines.block import GIVEN, block, split
+from steepest.engines.block import ALL, BATCH, GIVEN, SINGLE, block, split
 from steepest.engines.elementary import declarations, symbols
 from steepest.engines.jit import Module
 from steepest.engines.llvm import chunk_rows, chunk_sums, merge, row_outputs
@@ -53,9 +53,9 @@ class CompiledKernels:
         function(address(theta), table(columns), n, address(out))
         return out
 
-    def block(self, step: Program, states: tuple[str, ...], weighted: bool, batched: bool) -> Block:
-        """A compiled block of a descent with these equations, on all rows or on batches of them."""
-        return self._blocks(step, states, weighted, batched)
+    def block(self, step: Program, states: tuple[str, ...], weighted: bool, batch: int | None) -> Block:
+        """A compiled block of a descent with these equations, on all rows or on batches of so many."""
+        return self._blocks(step, states, weighted, ALL if batch is None else SINGLE if batch == 1 else BATCH)
 
     def vector(self, values: Sequence[Any]) -> Array:
         return np.array([float(value) for value in values])
@@ -81,8 +81,8 @@ class CompiledKernels:
         module = Module(declarations(called) + ir, symbols(called))
         return kernel, keep(module, "row_outputs", POINTER, POINTER, INTEGER, POINTER)
 
-    def _compile_block(self, step: Program, states: tuple[str, ...], weighted: bool, batched: bool) -> Block:
-        return Block(sums_kernel(self.derivation, "gradient", PRINTED), lower(step, PRINTED), states, weighted, batched)
+    def _compile_block(self, step: Program, states: tuple[str, ...], weighted: bool, rows: str) -> Block:
+        return Block(sums_kernel(self.derivation, "gradient", PRINTED), lower(step, PRINTED), states, weighted, rows)
 
 
 class Sums:
@@ -125,13 +125,11 @@ class Sums:
 class Block:
     """A compiled block: rounds of evaluate, record and step, each on all rows or on its own batch."""
 
-    def __init__(self, kernel: Kernel, step: Program, states: tuple[str, ...], weighted: bool, batched: bool) -> None:
+    def __init__(self, kernel: Kernel, step: Program, states: tuple[str, ...], weighted: bool, rows: str) -> None:
         self.kernel = kernel
         self.size = chunk_rows(kernel)
         self.shared, each = split(step, states)
-        used = sorted({node.value for node in kernel.nodes if node.op == "column"})
-        columns = [*used, kernel.columns] if weighted else used
-        text, called = block(each, states, kernel.parameters, columns, batched)
+        text, called = block(each, states, kernel, weighted, rows)
         ir, more = sums_ir(kernel, weighted, called)
         module = Module(ir + text, symbols(called | more))
         self._block = keep(
