@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -145,6 +146,7 @@ class Problem:
         replacement: bool = False,
         seed: int = 0,
         full_loss: int | None = None,
+        validation: Any = None,
         epochs: int | None = None,
         until_loss: float | None = None,
         until_gap: float | None = None,
@@ -162,7 +164,8 @@ class Problem:
         methods: half their largest stable rate, or their usual one). `schedule`: a name, or an expression in t, that multiplies lr.
         The gradient is clipped (`clip_value`, then `clip_norm`), then `weight_decay`·theta is added, as in torch.
         `batch`: "full", or so many rows a step, each epoch in a new order drawn from `seed`, or with `replacement`; `full_loss=k`
-        computes the loss of all rows at every k-th step, else once an epoch. `start=trace` goes on where a trace ended.
+        computes the loss of all rows at every k-th step, else once an epoch. `validation`: a share of the rows that is held out, or
+        data of their own, for `trace.validation_loss`. `start=trace` goes on where a trace ended.
         `steps` (1,000 unless given) or `epochs`. `until_…` end it earlier: the loss is at most so much
         (`until_gap`: above its minimum), the norm of the gradient is, or the relative change of the loss in one step is; `seconds`
         is a limit of time. `every=k` keeps every k-th point. `callback(progress)` is called at least ten times a second; it may
@@ -181,7 +184,23 @@ class Problem:
             method, lr, steps, batch, engine, schedule, hyper, weight_decay, clip_value, clip_norm, replacement, seed, full_loss,
             epochs, until_loss, until_gradient, until_change, seconds, every, callback, place,
         )  # fmt: skip
-        return run(self.objective, self._start, options, self.recipe(), start)
+        through, held = self._held_out(validation, seed)
+        recipe = self.recipe() | ({} if held is None else {"validation": validation if isinstance(validation, float) else "data"})
+        trace = run(through, self._start, options, recipe, start)
+        return trace if held is None else replace(trace, held=held)
+
+    def _held_out(self, validation: Any, seed: int) -> tuple[Callable[..., Objective], Objective | None]:
+        """How the descent gets its objective, and the objective of the rows that it does not see."""
+        if validation is None:
+            return self.objective, None
+        if not isinstance(validation, float):
+            columns = read_table(validation).columns(self.formula.columns)
+            return self.objective, Objective(self.objective().kernels, columns)
+        held = round(validation * self.columns.rows) if 0 < validation < 1 else 0
+        if not 0 < held < self.columns.rows:
+            raise OptionError(f"validation is {validation!r}: give the share of the rows to hold out, as 0.25, or data")
+        order = np.random.RandomState(seed).permutation(self.columns.rows)
+        return lambda *words, **place: self.objective(*words, **place).on(order[held:]), self.objective().on(order[:held])
 
     def load(self, path: str | Path) -> Trace:
         """The trace in a file that `trace.save` wrote, for this problem: to look at, or to go on from.
@@ -346,7 +365,9 @@ def rerun(path: str | Path, data: Any = None) -> Trace:
     )  # fmt: skip
     if problem.recipe()["fingerprint"] != recipe["fingerprint"]:
         raise DataError(f"the data are not those of {str(path)!r}: their fingerprint differs")
-    options = dict(recipe["options"])
+    if recipe.get("validation") == "data":
+        raise OptionError("this descent had validation data of their own, which its recipe does not hold: descend again with them")
+    options = dict(recipe["options"]) | ({"validation": recipe["validation"]} if "validation" in recipe else {})
     place = options.pop("place", {})
     if isinstance(options.get("lr"), str) and options["lr"] != "auto":
         options["lr"] = Fraction(options["lr"])

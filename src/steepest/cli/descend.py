@@ -33,6 +33,7 @@ Decay = Annotated[str | None, option("--weight-decay", "L", "Add L·theta to the
 ClipValue = Annotated[str | None, option("--clip-value", "C", "Cut every coordinate of the gradient to [-C, C].")]
 ClipNorm = Annotated[str | None, option("--clip-norm", "C", "Shorten a gradient that is longer than C.")]
 Batch = Annotated[str, option("--batch", "full|N", "Rows a step: full (the default), or so many, in a new order each epoch.")]
+Validation = Annotated[str, option("--validation", "0.25|DATA", "Hold out a share of the rows, or take data of their own.")]
 Replacement = Annotated[bool, options.switch("--replacement", "Draw the rows of a batch independently.")]
 FullLoss = Annotated[
     str | None, option("--full-loss", "K", "On batches: the loss of all rows at every K-th step, else each epoch.")
@@ -68,6 +69,7 @@ def descend(
     batch: Batch = "full",
     replacement: Replacement = False,
     full_loss: FullLoss = None,
+    validation: Validation = "",
     until_loss: UntilLoss = None,
     until_gap: UntilGap = None,
     until_gradient: UntilGradient = None,
@@ -113,13 +115,20 @@ def descend(
         result = problem.descend(
             method, _rate(lr, exact), batch="full" if batch == "full" else whole(batch, "--batch"), engine=engine,
             schedule=schedule, hyper=options.reals(hyper, "--hyper"), weight_decay=real(weight_decay, "--weight-decay") or 0.0,
-            replacement=replacement, seed=number_of or 0, callback=callback,
+            validation=_held(validation), replacement=replacement, seed=number_of or 0, callback=callback,
             **numbers,
         )  # fmt: skip
     print_trace(result, as_json, quiet)
     write(trace, result.save, as_json or quiet)
     write(plot, result.plot, as_json or quiet)
     raise typer.Exit(INTERRUPT_CODE if result.reason == INTERRUPTED else EXIT_CODES[result.outcome])
+
+
+def _held(text: str) -> Any:
+    """A share as a number; else data."""
+    if not text:
+        return None
+    return real(text, "--validation") if text.replace(".", "").replace("/", "").isdigit() else text
 
 
 def flag(name: str) -> str:

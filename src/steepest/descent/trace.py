@@ -14,6 +14,7 @@ from steepest.descent.objective import Array, Objective
 from steepest.errors import OptionError, unknown
 
 MOST_PREDICTIONS = 50_000_000
+MOST_VALIDATED = 1_000
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Trace:
     recipe: Mapping[str, Any] = field(repr=False)
     objective: Objective = field(repr=False)
     position: tuple[Array, Array, int] = field(repr=False)
+    held: Objective | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.step)
@@ -69,6 +71,17 @@ class Trace:
             )
         return frozen(np.array([self.objective.predictions(theta) for theta in self.theta]))
 
+    @cached_property
+    def validation_loss(self) -> Array:
+        """The loss of the rows that were held out, (k,): where `full_loss` is known, at 1,000 points at most, else NaN."""
+        if self.held is None:
+            raise OptionError("no rows were held out: descend with validation=0.25, or with data of their own")
+        known = np.flatnonzero(~np.isnan(self.full_loss.astype(float)))
+        line = np.full(len(self), np.nan)
+        for k in np.unique(known[np.linspace(0, len(known) - 1, min(len(known), MOST_VALIDATED)).astype(int)]):
+            line[k] = self.held.loss(self.theta[k].astype(float))
+        return frozen(line)
+
     @property
     def sentence(self) -> str:
         """How the descent went, in one sentence."""
@@ -82,6 +95,8 @@ class Trace:
         table = {"step": self.step, "epoch": self.epoch, "loss": self.loss.astype(float), "lr": self.lr.astype(float)}
         if self.recipe["batch"] != "full":
             table["full_loss"] = self.full_loss.astype(float)
+        if self.held is not None:
+            table["validation_loss"] = self.validation_loss
         for k, name in enumerate(self.parameters):
             table[name] = self.theta[:, k].astype(float)
             table[f"gradient_{name}"] = self.gradient[:, k].astype(float)
