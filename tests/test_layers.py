@@ -18,12 +18,13 @@ TREES = {file: ast.parse((SOURCE / file).read_text(encoding="utf-8")) for file i
 # A room imports only from itself and from rooms before it.
 ROOMS = (
     "_version", "errors", "io", "language", "data", "calculus", "engines", "methods", "descent", "fitting", "insight", "check",
-    "show", "problem", "sklearn", "lab", "cli", "__main__", "__init__",
+    "show", "problem", "workbench", "sklearn", "lab", "cli", "__main__", "__init__",
 )  # fmt: skip
 
 # The one-line methods that present or explain a result: inside a function, never at the top.
 DEFERRED = {
     ("check/agreement/compare.py", "show"),
+    ("descent/comparison.py", "show"),
     ("descent/trace.py", "show"),
     ("fitting/result.py", "show"),
 }
@@ -31,7 +32,7 @@ DEFERRED = {
 # Every other library is imported inside the function that needs it.
 AT_THE_TOP = {"numpy": ROOMS, "sklearn": ("sklearn",), "typer": ("cli",)}
 HEAVY = {
-    "jax", "llvmlite", "matplotlib", "narwhals", "numba", "pandas", "polars", "pyarrow", "rich", "scipy", "sklearn",
+    "jax", "llvmlite", "matplotlib", "narwhals", "numba", "optax", "pandas", "polars", "pyarrow", "rich", "scipy", "sklearn",
     "sympy", "torch", "typer",
 }  # fmt: skip
 

@@ -16,7 +16,8 @@ from steepest.descent.trace import Trace
 from steepest.errors import DataError, EngineError, FormulaError, OptionError, SteepestError, SteepestWarning
 from steepest.fitting.result import Fit
 from steepest.language.parser import define
-from steepest.problem import Problem, check_gradient, check_trajectory, fit, rerun
+from steepest.problem import Problem
+from steepest.workbench import check_gradient, check_trajectory, fit, rerun
 
 __all__ = [
     "DataError",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import numpy as np
 
 from steepest.calculus.derivation import Derivation
 from steepest.data.read import read_table
+from steepest.descent.condensed import CondensedObjective, Factor
 from steepest.descent.descend import Callback
 from steepest.descent.objective import Array, Objective
 from steepest.descent.parameters import RandomStart, is_finite, read_start, shown
@@ -21,13 +21,13 @@ from steepest.descent.responses import check_responses
 from steepest.descent.run import Options, run
 from steepest.descent.trace import Trace, frozen
 from steepest.engines.table import Kernels, choose, kernels
-from steepest.errors import DataError, OptionError, SteepestWarning
+from steepest.errors import OptionError, SteepestWarning
 from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
 
 if TYPE_CHECKING:
     from steepest.check.agreement.compare import Agreement
-    from steepest.check.report import Report
+    from steepest.descent.comparison import Comparison
     from steepest.fitting.result import Fit
 
 EVALUATIONS = 100  # what a fit may take, for the choice of its engine
@@ -218,6 +218,26 @@ class Problem:
                 )
         return trace_of(saved, self.objective(saved.recipe["engine"], **saved.recipe["options"].get("place", {})), path)
 
+    def compare(
+        self, methods: Sequence[str], engines: Sequence[str] = ("auto",), lr: Any = "auto", **options: Any
+    ) -> Comparison:  # fmt: skip
+        """Descends by every method on every engine, from the same start, and puts them beside each other.
+
+        `lr`: "auto", a number for all, "grid" for the best of 10⁻⁵ … 10¹ by thirds of decades, or a list of rates to choose from;
+        methods that find their own steps do so. `options` are those of `descend`. The answer has `.runs` (with their traces),
+        `.text()`, `.to_dict()` and `.plot()`: the loss against steps, evaluations and seconds.
+
+        >>> found = Problem("y ~ w*x", "@triples").compare(["gd", "lbfgs"], ["numpy"], steps=50)
+        >>> [(run.method, round(run.trace.final["w"], 6)) for run in found.runs]
+        [('gd', 3.0), ('lbfgs', 3.0)]
+        """
+        from steepest.descent.comparison import compare
+
+        self._announce_start()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SteepestWarning)  # said once
+            return compare(self.descend, methods, engines, lr, options)
+
     def fit(self) -> Fit:
         """The best path to the minimum: parameters with standard errors, and an outcome that is checked.
 
@@ -249,10 +269,12 @@ class Problem:
 
     def objective(self, engine: str = "numpy", every: bool = False, **place: Any) -> Objective:
         """The loss as a function of theta, through one engine; with `every`, fixed parameters have a gradient too."""
+        free = None if every else self._start.free
+        if engine == "condensed":
+            return CondensedObjective(self._factor, free)
         known = (engine, *sorted(place.items()))
         if known not in self._kernels:
             self._kernels[known] = kernels(engine, self.derivation, **place)
-        free = None if every else self._start.free
         return Objective(self._kernels[known], self.columns, self.weights, free)
 
     def recipe(self) -> dict[str, Any]:
@@ -277,6 +299,10 @@ class Problem:
     def __repr__(self) -> str:
         loss = self.derivation.criterion.name
         return f"Problem({self.formula.text!r}, {self.columns.source}, {self.columns.rows:,} rows, loss={loss!r})"
+
+    @cached_property
+    def _factor(self) -> Factor:
+        return Factor(self.objective("numpy", every=True))
 
     @cached_property
     def _fingerprint(self) -> str:
@@ -331,82 +357,3 @@ def read_weights(given: Any, rows: int) -> Array:
     if not weights.any():
         raise OptionError("weights are all zero: at least one row must count")
     return frozen(weights)
-
-
-def fit(formula: str, data: Any, loss: str = "mse", start: Any = None, **options: Any) -> Fit:
-    """Fits a formula to data in one call: `Problem(formula, data, loss, start, …).fit()`.
-
-    >>> round(fit("y ~ w*x", "@triples").parameters["w"], 12)
-    3.0
-    """
-    return Problem(formula, data, loss, start, **options).fit()
-
-
-def rerun(path: str | Path, data: Any = None) -> Trace:
-    """Runs the recipe of a saved trace again: the same bits on the same type of CPU. `data` where the file does not say which.
-
-    A descent that was ended by the clock, by a callback or by Ctrl-C is run for the steps that it took. Raises DataError,
-    OptionError.
-    """
-    from steepest.descent.files import read
-
-    recipe = read(path).recipe
-    source = str(recipe["data"])
-    if data is None and not (source.startswith("@") or Path(source).suffix in (".csv", ".tsv", ".parquet")):
-        raise OptionError(f"the recipe does not say which data it ran on ({source}): give data=")
-    start = {name: {"value": value, "fixed": True} if name in recipe["fixed"] else value for name, value in recipe["start"].items()}
-    if recipe["weighted"] and recipe["weights"] is None:
-        raise OptionError(
-            "the weights of this descent were given as numbers, which its recipe does not hold: descend again with them"
-        )
-    problem = Problem(
-        recipe["formula"], source if data is None else data, recipe["loss"], start,
-        weights=recipe["weights"], constants=recipe["constants"], missing=recipe["missing"],
-    )  # fmt: skip
-    if problem.recipe()["fingerprint"] != recipe["fingerprint"]:
-        raise DataError(f"the data are not those of {str(path)!r}: their fingerprint differs")
-    if recipe.get("validation") == "data":
-        raise OptionError("this descent had validation data of their own, which its recipe does not hold: descend again with them")
-    options = dict(recipe["options"]) | ({"validation": recipe["validation"]} if "validation" in recipe else {})
-    place = options.pop("place", {})
-    if isinstance(options.get("lr"), str) and options["lr"] != "auto":
-        options["lr"] = Fraction(options["lr"])
-    if recipe["outcome"] in ("time", "stopped"):
-        options |= {"steps": int(recipe["position"]["steps"]), "seconds": None, "epochs": None}
-    return problem.descend(**options, **place)
-
-
-def check_gradient(user: Any, problem: Problem) -> Report:
-    """Is this gradient, which somebody wrote by hand, right? And if not, what is wrong with it, with proof.
-
-    `user`: a function (theta (p,), columns: a mapping of names to arrays (n,)) → the gradient (p,), or (loss, gradient); a
-    `torch.autograd.Function` with apply(theta, *columns) → loss; a JAX function (theta, columns) → loss. It is called a few hundred
-    times, on copies. The report has `.correct`, `.cause`, `.sentence`, `.line`, `.node`, `.proof`, `.details`, `.text()`,
-    `.to_dict()`. Raises OptionError where the problem's own gradient is not finite around its start.
-
-    >>> problem = Problem("y ~ w*x", "@triples")
-    >>> report = check_gradient(lambda theta, columns: sum(2*(theta*columns["x"] - columns["y"])*columns["x"], 0*theta), problem)
-    >>> report.cause
-    'missing-1/n'
-    """
-    from steepest.check.gradient.doctor import check_gradient as visit
-
-    return visit(user, problem)
-
-
-def check_trajectory(trajectory: Any, problem: Problem, lr: float | None = None) -> Report:
-    """What did this loop do? From theta, step by step, and the problem alone.
-
-    `trajectory`: theta before the first step, after it, after the next, …: an array (steps + 1, p), a mapping, a frame or the path
-    of a table with a column a parameter, or a Trace. `lr`: the rate that was meant. `report.cause` is None for plain descent, else
-    not-zeroed, other-parameter, sequential-update, stale, momentum, weight-decay, schedule, scaled, sign, frozen or unknown.
-    Raises DataError, OptionError.
-
-    >>> problem = Problem("y ~ m*x + c", "@five-points")
-    >>> run = problem.descend(lr=0.01, steps=20)
-    >>> check_trajectory(run, problem, lr=0.01).correct, check_trajectory(run, problem, lr=0.05).cause
-    (True, 'scaled')
-    """
-    from steepest.check.loop.doctor import check_trajectory as visit
-
-    return visit(trajectory, problem, lr)

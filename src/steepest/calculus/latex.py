@@ -133,15 +133,20 @@ def _forms(plan: Worked, rows: _Rows) -> tuple[dict[int, Form], dict[int, Form]]
 
 
 def _form(node: Node, args: Sequence[Form], nodes: Sequence[Node], rows: _Rows) -> Form:
+    if node.op == "parameter":
+        return tex.factor(rows.parameters[node.value], Kind.SYMBOL, False)
+    if node.op == "column":
+        return tex.factor(rows.indexed(rows.columns[node.value]), Kind.COLUMN, True)
+    return applied(node, args, nodes)
+
+
+def applied(node: Node, args: Sequence[Form], nodes: Sequence[Node]) -> Form:
+    """A number, or an operation or function of the language on its arguments; `nodes` are those of its program."""
     op, places, value = node
     if op == "number":
         return tex.numeral(value)
     if op == "pi":
         return tex.factor(r"\pi", Kind.SYMBOL, False)
-    if op == "parameter":
-        return tex.factor(rows.parameters[value], Kind.SYMBOL, False)
-    if op == "column":
-        return tex.factor(rows.indexed(rows.columns[value]), Kind.COLUMN, True)
     if op == "**":
         exponent = nodes[places[1]]
         return tex.power(args[0], args[1], exponent.value if exponent.op == "number" else None)

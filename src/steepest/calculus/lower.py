@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Container
 from fractions import Fraction
 from math import factorial
+from typing import Protocol, TypeVar
 
 from steepest.calculus.algebra import Algebra
 from steepest.language.expand import expand
@@ -17,6 +18,16 @@ from steepest.language.program import Program
 UNROLLED = 16  # up to this order a Gegenbauer polynomial is written out; beyond it stays a loop
 SINC_SWITCH = Fraction(1, 2)  # |u| below which the derivatives of sinc are summed as a series
 SINC_TERMS = 14
+
+T = TypeVar("T")
+
+
+class Ring(Protocol[T]):
+    """What products and polynomials are written in: nodes of an algebra, or anything else that adds and multiplies."""
+
+    def number(self, value: Fraction | int) -> T: ...
+    def minus(self, a: T, b: T) -> T: ...
+    def times(self, a: T, b: T) -> T: ...
 
 
 def lower(program: Program, functions: Container[str]) -> Program:
@@ -29,7 +40,7 @@ def lower(program: Program, functions: Container[str]) -> Program:
         if op == "**":
             place.append(_power(a, *here))
         elif op == "gegenbauer" and value[0] <= UNROLLED:
-            place.append(_gegenbauer(a, here[0], *value))
+            place.append(monic(a, here[0], *value))
         elif op == "sinc":
             place.append(_sinc(a, here[0], value))
         else:
@@ -45,28 +56,28 @@ def _power(a: Algebra, base: int, exponent: int) -> int:
         root = a.add("sqrt", base)
         halves = {Fraction(1, 2): root, Fraction(-1, 2): a.over(a.number(1), root)}
         return halves.get(value, a.power(base, value))
-    product = _product(a, base, abs(value.numerator))
+    product = power(a, base, abs(value.numerator))
     return product if value >= 0 else a.over(a.number(1), product)
 
 
-def _product(a: Algebra, base: int, exponent: int) -> int:
+def power(a: Ring[T], base: T, exponent: int) -> T:
     """base**exponent by halving; the halves of all powers of one base are shared nodes."""
     if exponent == 0:
         return a.number(1)
     if exponent == 1:
         return base
-    return a.times(_product(a, base, exponent - exponent // 2), _product(a, base, exponent // 2))
+    return a.times(power(a, base, exponent - exponent // 2), power(a, base, exponent // 2))
 
 
-def _gegenbauer(a: Algebra, u: int, n: int, alpha: Fraction) -> int:
+def monic(a: Ring[T], u: T, n: int, alpha: Fraction) -> T:
     """Leading coefficient times the monic polynomial m_{k+1} = u m_k - gamma_k m_{k-1} (DLMF 18.9.1)."""
     leading = Fraction(1)
-    before, monic = a.number(0), a.number(1)
+    before, here = a.number(0), a.number(1)
     for k in range(n):
         gamma = _gamma(k, alpha)
-        before, monic = monic, a.minus(a.times(u, monic), a.times(a.number(gamma), before))
+        before, here = here, a.minus(a.times(u, here), a.times(a.number(gamma), before))
         leading *= 2 * (k + alpha) / (k + 1) if alpha else (2 if k else 1)
-    return a.times(a.number(leading), monic)
+    return a.times(a.number(leading), here)
 
 
 def _gamma(k: int, alpha: Fraction) -> Fraction:
@@ -95,7 +106,7 @@ def _sinc_series(a: Algebra, u: int, n: int) -> int:
     for k in range(first + SINC_TERMS, first - 1, -1):
         term = Fraction((-1) ** k, (2 * k + 1) * factorial(2 * k - n))
         total = a.plus(a.times(square, total), a.number(term))
-    return a.times(a.times(_product(a, a.add("pi"), n), total), z if n % 2 else a.number(1))
+    return a.times(a.times(power(a, a.add("pi"), n), total), z if n % 2 else a.number(1))
 
 
 def _sinc_recurrence(a: Algebra, u: int, n: int) -> int:
@@ -104,5 +115,5 @@ def _sinc_recurrence(a: Algebra, u: int, n: int) -> int:
     for k in range(1, n + 1):
         wave = a.add("cos" if k % 2 else "sin", z)
         signed = a.negate(wave) if k % 4 in (2, 3) else wave
-        value = a.over(a.minus(a.times(_product(a, a.add("pi"), k - 1), signed), a.times(a.number(k), value)), u)
+        value = a.over(a.minus(a.times(power(a, a.add("pi"), k - 1), signed), a.times(a.number(k), value)), u)
     return value

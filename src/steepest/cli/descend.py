@@ -26,7 +26,10 @@ Rate = Annotated[str, option("--lr", "auto|0.01|1/10", "The learning rate; auto 
 Steps = Annotated[str | None, option("--steps", "N", "How many steps: 1000 unless given.")]
 Epochs = Annotated[str | None, option("--epochs", "N", "The same, counted in passes over the data.")]
 Engine = Annotated[str, option("--engine", "ENGINE", f"auto (the default), {', '.join(ENGINES)}; sympy for exact fractions.")]
-Method = Annotated[str, option("--method", "METHOD", "gd (the default), a name that `steepest methods` lists, or equations.")]
+Method = Annotated[
+    str,
+    option("--method", "METHOD", "gd (the default), a name that `steepest methods` lists, or equations."),
+]
 Schedule = Annotated[str, option("--schedule", "SCHEDULE", "By what the rate is multiplied at step t: a name, or '1/sqrt(t)'.")]
 Hyper = Annotated[str, option("--hyper", "mu=0.8", "Constants of the method or the schedule, by name.")]
 Decay = Annotated[str | None, option("--weight-decay", "L", "Add L·theta to the gradient.")]
@@ -160,7 +163,8 @@ def print_trace(result: Trace, as_json: bool, quiet: bool) -> None:
         recipe, steps = result.recipe, int(result.step[-1])
         sentence = result.sentence.replace(f"stopped: {INTERRUPTED}", INTERRUPTED)
         norm = f"gradient norm {float(np.linalg.norm(result.gradient[-1].astype(float))):.6g} at the end"
-        rate = f"lr {recipe['lr']}" + (f": {recipe['first_lr']:.6g}, {recipe['lr_why']}" if recipe["lr"] == "auto" else "")
+        first = "" if recipe["first_lr"] is None else f"{recipe['first_lr']:.6g}, "
+        rate = f"lr {recipe['lr']}" + (f": {first}{recipe['lr_why']}" if recipe["lr"] == "auto" else "")
         speed = f"{result.seconds:.3g} s" + (f", {steps / result.seconds:,.0f} steps/s" if steps else "")
         engine = f"engine {recipe['engine']}: {recipe['engine_why']}"
         quiet_lines = [norm, rate, engine, speed, *_thinned(result)]

@@ -12,7 +12,7 @@ from steepest.cli.output import quiet as faint
 from steepest.cli.output import say, say_json
 from steepest.errors import OptionError
 from steepest.language.names import printable
-from steepest.problem import check_gradient
+from steepest.workbench import check_gradient
 
 File = Annotated[str, typer.Argument(metavar="[FILE.py:FUNCTION]", help="Your gradient. The code of this file is run.")]
 Trajectory = Annotated[

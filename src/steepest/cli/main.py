@@ -14,12 +14,14 @@ import typer
 
 from steepest._version import __version__
 from steepest.cli.check import check
+from steepest.cli.compare import compare
 from steepest.cli.derive import derive
 from steepest.cli.descend import INTERRUPT_CODE, descend
 from steepest.cli.doctor import doctor
 from steepest.cli.examples import examples
 from steepest.cli.export import export
 from steepest.cli.fit import fit
+from steepest.cli.methods import methods
 from steepest.cli.output import in_shell, notes, say
 from steepest.cli.rerun import rerun
 from steepest.data.examples import example
@@ -38,7 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # plain help: it needs no import of rich, and reads the same through a pipe
 )
-for command in (fit, descend, rerun, derive, check, doctor, export, examples):
+for command in (fit, descend, compare, rerun, derive, check, doctor, export, methods, examples):
     app.command()(command)
 
 

@@ -12,7 +12,7 @@ from steepest.cli.descend import EXIT_CODES, print_trace
 from steepest.cli.options import option
 from steepest.cli.output import say
 from steepest.descent.files import read
-from steepest.problem import rerun as run_again
+from steepest.workbench import rerun as run_again
 
 File = Annotated[str, typer.Argument(metavar="RUN.parquet", help="A trace that `descend --trace` wrote.")]
 Data = Annotated[str, option("--data", "DATA", "The data, where the recipe does not say which.")]

@@ -12,6 +12,8 @@
     responses.py   does the response suit the loss?  diagnose.py: the row and expression where a loss is not finite
     trace.py       Trace: one row an evaluated point, read-only, with the recipe that makes it again; files.py saves it
     run.py         the options of a user, checked, to the loop
+    foreign.py     optimisers of torch, optax and scipy by name; foreign_….py are their runners
+    comparison.py  methods × engines from one start, each a Trace: `Comparison`
 
 Row t of a trace is the point at which step t + 1 was taken; row 0 is the start, and the last row is always kept. Outcomes:
 converged, steps, time, stopped, diverged, nonfinite. Wrong use raises `OptionError`; numerical failure is an outcome,

@@ -20,10 +20,12 @@ class Batches:
     """Batches of `size` rows. Each epoch goes through a fresh permutation, so every row is used once in it; the last batch of an
     epoch may be smaller. With `replacement`, an epoch is as many rows drawn independently.
 
-    The stream is that of NumPy's RandomState(seed), which is frozen: the same seed gives the same rows in every version.
+    Rows of weight 0 are left out. The stream is that of NumPy's RandomState(seed), which is frozen: the same seed gives the same rows in every version.
     """
 
-    def __init__(self, rows: int, size: int, seed: int, replacement: bool = False) -> None:
+    def __init__(self, rows: int, size: int, seed: int, replacement: bool = False, weights: Any = None) -> None:
+        self._numbers = None if weights is None or np.all(weights) else np.flatnonzero(weights)
+        rows = rows if self._numbers is None else len(self._numbers)
         self.rows, self.size, self.replacement = rows, min(size, rows), replacement
         self.each = -(-rows // self.size)  # batches in an epoch
         self._random = np.random.RandomState(seed)
@@ -60,5 +62,7 @@ class Batches:
 
     def _draw(self) -> Order:
         if self.replacement:
-            return self._random.randint(0, self.rows, size=self.rows, dtype=np.int64)
-        return self._random.permutation(self.rows).astype(np.int64, copy=False)
+            drawn = self._random.randint(0, self.rows, size=self.rows, dtype=np.int64)
+        else:
+            drawn = self._random.permutation(self.rows).astype(np.int64, copy=False)
+        return drawn if self._numbers is None else self._numbers[drawn]

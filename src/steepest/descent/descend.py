@@ -11,9 +11,9 @@ import numpy as np
 from steepest.descent.batches import Batches
 from steepest.descent.diagnose import diagnose
 from steepest.descent.interrupt import interruptible
-from steepest.descent.objective import Array, Objective
+from steepest.descent.objective import Array, Objective, Point
 from steepest.descent.rates import Rates
-from steepest.descent.runners import Rows, Runner, Snapshot
+from steepest.descent.runners import Rows, Runner, Snapshot, ahead
 from steepest.descent.stopping import Stop, Until, first_stop, first_stop_on_batches
 from steepest.descent.trace import Recorder, Trace, frozen
 from steepest.engines.exact import TooManyDigits
@@ -94,6 +94,7 @@ class _Loop:
         self.size = max(1, int(BLOCK_SECONDS / runner.guess))
         self.scale: float | None = None
         self.last_loss: Any = None
+        self.counted = False  # does the runner say how many evaluations it took?
         self.begun = runner.snapshot()
 
     def block(self) -> Stop | None:
@@ -102,10 +103,7 @@ class _Loop:
         count = min(self.size, self.steps - self.done)
         rates = self.rates.block(self.done, count + 1)
         start = self.begun = self.runner.snapshot()
-        parts = [self.runner.advance(rates[:-1])] if count else []
-        there = self.runner.snapshot()
-        rows = joined([*parts, self.runner.advance(rates[-1:])])
-        self.runner.restore(there)
+        rows = ahead(self.runner, rates)
         full = self._full(rows)
         keep, stop = self._judge(rows, full, count)
         stands = keep - 1 if stop else keep
@@ -132,6 +130,8 @@ class _Loop:
             stop = first_stop(rows, self.last_loss, self.until, self.scale)
         else:
             stop = first_stop_on_batches(rows, full, self.until, self.scale)
+        if stop is None and rows.ended:
+            stop = Stop(len(rows.losses) - 1, *rows.ended)
         raised = self.rates.raised(rows)
         if raised is not None and (stop is None or raised <= stop.row):
             if self.rates.lower():
@@ -150,8 +150,7 @@ class _Loop:
         """The first row, of all data."""
         if self.batches is None:
             return rows
-        point = self.objective.at(rows.thetas[0])
-        return Rows(*(np.array([part]) for part in point))
+        return alone(self.objective.at(rows.thetas[0]))
 
     def _rewind(self, start: Snapshot, rates: Array) -> None:
         self.runner.restore(start)
@@ -160,15 +159,18 @@ class _Loop:
 
     def _record(self, rows: Rows, full: Array, rates: Array, keep: int) -> None:
         steps = np.arange(self.done, self.done + keep)
-        self.recorder.add(steps, *(part[:keep] for part in (*rows, full)), rates[:keep])
+        used = rates if rows.rates is None else rows.rates
+        evaluations = steps + 1 if rows.evaluations is None else rows.evaluations
+        self.counted = rows.evaluations is not None
+        columns = (rows.thetas, rows.losses, rows.gradients, full, used, evaluations)
+        self.recorder.add(steps, *(part[:keep] for part in columns))
         self.done += keep
         if keep:
             self.last_loss = rows.losses[keep - 1]
 
     def look(self) -> None:
         """Records the row at which the last block began."""
-        point = self.objective.at(self.begun[0])
-        rows = Rows(*(np.array([part]) for part in point))
+        rows = alone(self.objective.at(self.begun[0]))
         self._record(rows, rows.losses, self.rates.block(self.done, 1), 1)
 
     def progress(self, seconds: float) -> Progress:
@@ -178,19 +180,21 @@ class _Loop:
     def trace(self, stop: Stop, seconds: float, recipe: Mapping[str, Any]) -> Trace:
         if self.last_loss is None:  # interrupted before the first block was finished
             self.look()
-        step, theta, loss, gradient, full, lr = self.recorder.finish()
+        step, theta, loss, gradient, full, lr, evaluations = self.recorder.finish()
         if np.isnan(full[-1:].astype(float)).any():
             full = np.append(full[:-1], self.objective.loss(theta[-1]))
         epoch = step.astype(float) if self.batches is None else self.batches.epoch(step)
         step, epoch, theta, loss, gradient, lr, full = (frozen(column) for column in (step, epoch, theta, loss, gradient, lr, full))
         return Trace(
             self.objective.derivation.formula.parameters, step, epoch, theta, loss, gradient, lr, full, stop.outcome, stop.reason,
-            seconds, {**recipe, "every": self.recorder.every}, self.objective, self.runner.snapshot(),
+            seconds, {**recipe, "every": self.recorder.every, "evaluations": int(evaluations[-1])}, self.objective,
+            self.runner.snapshot(), frozen(evaluations) if self.counted else None,
         )  # fmt: skip
 
 
-def joined(parts: list[Rows]) -> Rows:
-    return Rows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+def alone(point: Point) -> Rows:
+    """One row."""
+    return Rows(np.array([point.theta]), np.array([point.loss]), np.array([point.gradient]))
 
 
 def natural_scale(rows: Rows, rate: Any) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -41,8 +41,9 @@ def save(trace: Trace, path: str | Path) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    theta, state, steps = trace.position
-    position = {"theta": theta.astype(float).tolist(), "state": state.astype(float).tolist(), "steps": steps}
+    theta, steps, state = trace.position[0], trace.position[2], cast(Any, trace.position[1])
+    kept = None if isinstance(state, tuple) else state.astype(float).tolist()  # a tuple: another library's own objects
+    position = {"theta": theta.astype(float).tolist(), "state": kept, "steps": steps}
     run = {"outcome": trace.outcome, "reason": trace.reason, "seconds": trace.seconds, "position": position}
     table = pyarrow.table(trace.columns()).replace_schema_metadata({KEY: json.dumps({**trace.recipe, **run})})
     with replacing(path) as temporary:
@@ -82,11 +83,12 @@ def trace_of(saved: Saved, objective: Objective, path: str | Path) -> Trace:
         single = [columns[name] for name in ("step", "epoch", "loss", "lr")]
         full = columns.get("full_loss", columns["loss"])
         outcome, reason, seconds = (recipe.pop(name) for name in ("outcome", "reason", "seconds"))
-        stands = (np.array(position["theta"]), np.array(position["state"]).reshape(-1, len(names)), int(position["steps"]))
+        state = np.array(position["state"] or []).reshape(-1, len(names))
+        stands = (np.array(position["theta"]), state, int(position["steps"]))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{str(path)!r} is no whole trace: {error} is missing or wrong") from None
     step, epoch, loss, lr = (frozen(np.array(column)) for column in single)
     return Trace(
         names, step, epoch, frozen(theta), loss, frozen(gradient), lr, frozen(np.array(full)), outcome, reason, seconds,
-        recipe, objective, stands,
+        recipe, objective, stands, columns.get("evaluations"),
     )  # fmt: skip

@@ -63,9 +63,16 @@ class Objective:
     def loss(self, theta: Array) -> Any:
         return self._sums("value", theta)[2]
 
+    def curved(self, kind: str, theta: Array) -> tuple[Point, Array]:
+        """A point, and its "hessian" or its "normal" matrix (Gauss-Newton) over all parameters, (p, p): one pass over the rows."""
+        size = len(theta)
+        values = self._sums(kind, theta)
+        gradient = self.moving(values[1 : 1 + size]).astype(theta.dtype, copy=False)
+        return Point(theta, values[0], gradient), symmetric(values[1 + size :], size)
+
     def hessian(self, theta: Array) -> Array:
         """The matrix of second derivatives, (p, p), over all parameters."""
-        return symmetric(self._sums("hessian", theta)[1 + len(theta) :], len(theta))
+        return self.curved("hessian", theta)[1]
 
     def rows(self, kind: str, theta: Array) -> Array:
         """The outputs of one of the derivation's programs, (outputs, rows)."""

@@ -147,6 +147,6 @@ def found_rates(method: Method, objective: Objective, theta: Array, batches: Bat
 
 def some_batches(objective: Objective, batches: Batches) -> Iterator[Objective]:
     """The objectives of a few batches, spread over the data; drawn apart from the descent's own stream."""
-    order = np.random.RandomState(batches.size).permutation(batches.rows)
+    order, _ = Batches(len(objective.columns.arrays[0]), batches.rows, batches.size, weights=objective.weights).block(0, 1)
     for k in range(min(LOOKED_AT, batches.each)):
         yield objective.on(order[k * batches.size : (k + 1) * batches.size])

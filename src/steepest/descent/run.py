@@ -7,8 +7,14 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from steepest.descent.batches import Batches
+from steepest.descent.careful import CONDENSED, Careful, chosen, settled
+from steepest.descent.closed import far, geometric
+from steepest.descent.coded import Coded, refuse_for_code
 from steepest.descent.descend import Callback, descend
+from steepest.descent.foreign import Foreign, foreign_rate, foreign_runner, is_foreign, read_foreign
 from steepest.descent.objective import Objective
 from steepest.descent.parameters import Start, is_finite, shown
 from steepest.descent.rates import Constant, Rates, Scheduled, found_rates
@@ -18,6 +24,9 @@ from steepest.descent.trace import Trace
 from steepest.engines.exact import ExactKernels
 from steepest.engines.table import choose
 from steepest.errors import OptionError
+from steepest.methods.code.method import CodeMethod
+from steepest.methods.code.options import read_code
+from steepest.methods.code.table import CODE
 from steepest.methods.equations import Method
 from steepest.methods.options import read_options
 from steepest.methods.schedules import Schedule
@@ -60,23 +69,24 @@ def run(
     With `before`, it goes on from where that trace ended, the method's states included.
     """
     _check(options)
-    method, schedule = read_options(*(getattr(options, name) for name in METHOD_WORDS))
+    words = {name: getattr(options, name) for name in METHOD_WORDS}
+    read = read_foreign if is_foreign(options.method) else read_code if options.method in CODE else read_options
+    method, schedule = read(**words)
+    if options.method in CODE:
+        refuse_for_code(options.method, options.batch, options.engine)
     if not start.free:
         raise OptionError("every parameter is fixed: there is nothing to descend; free one of them")
     plain = through("numpy")
-    batches = _batches(options, plain.columns.rows)
+    batches = _batches(options, plain)
     steps = _steps(options, 1 if batches is None else batches.each)
-    engine, why = options.engine, "asked for"
-    if engine == "auto":
-        engine, why = choose(plain.derivation, plain.columns.rows if batches is None else batches.size, steps)
-    objective = through(engine, **options.place)
+    at = plain.kernels.vector(start.values) if before is None else before.position[0]
+    rows = plain.columns.rows if batches is None else batches.size
+    engine, why, few = chosen(options.engine, through, rows, steps, at, batches is not None, isinstance(method, Method))
+    objective = few or through(engine, **options.place)
     theta = objective.kernels.vector(start.values) if before is None else before.position[0].copy()
     done = 0 if before is None else before.position[2]
     rates, rate_why = _rates(options, method, schedule, objective, theta, batches, done + steps)
     first = rates.block(done, 1)[0]
-    taker = runner(objective, method, theta, first, batches)
-    if before is not None:
-        taker.restore(before.position)
     recipe = {
         **recipe,
         "method": options.method,
@@ -84,7 +94,7 @@ def run(
         "constants of the method": dict(method.defaults),
         "schedule": schedule.text,
         "lr": str(options.lr) if isinstance(options.lr, str | Fraction) else float(options.lr),
-        "first_lr": float(first),
+        "first_lr": None if np.isnan(float(first)) else float(first),
         "lr_why": rate_why,
         "steps": steps,
         "batch": options.batch,
@@ -98,8 +108,22 @@ def run(
         "cpu": _cpu(engine),
         "options": told(options, engine),
     }
-    return descend(
-        objective,
+    if few is not None and isinstance(method, Method) and options.callback is None:
+        form = geometric(few, method, rates, theta, steps)
+        if form is not None:
+            return settled(far(form, few, steps, _until(options), done, options.every, recipe), plain)
+    if isinstance(method, Foreign):
+        taker = foreign_runner(objective, method, theta, first, batches, steps, options.seconds)
+    elif isinstance(method, CodeMethod):
+        taker = Coded(objective, method, theta, first)
+    elif few is not None:
+        taker = Careful(few, method, theta, first, lambda: through(choose(plain.derivation, rows, steps)[0]))
+    else:
+        taker = runner(objective, method, theta, first, batches)
+    if before is not None:
+        taker.restore(before.position)
+    trace = descend(
+        plain if few else objective,
         taker,
         rates,
         steps,
@@ -112,22 +136,23 @@ def run(
         callback=options.callback,
         recipe=recipe,
     )
+    return settled(trace, plain, taker.left) if isinstance(taker, Careful) else trace
 
 
-def _batches(options: Options, rows: int) -> Batches | None:
+def _batches(options: Options, objective: Objective) -> Batches | None:
     if isinstance(options.batch, str):
         if options.batch != "full":
             raise OptionError(f"batch is {options.batch!r}: give 'full', or a number of rows")
         if options.replacement:
             raise OptionError("replacement= belongs to batches: give batch= a number of rows")
         return None
-    size = whole("batch", options.batch, 1)
+    size, rows = whole("batch", options.batch, 1), objective.columns.rows
     if size > rows:
         raise OptionError(f"batch is {size:,}, and the data have {rows:,} rows: give at most so many, or 'full'")
     for name in ("until_gradient", "until_change"):
         if getattr(options, name) is not None:
             raise OptionError(f"{name} cannot be judged on batches, whose gradients never settle: use until_loss or until_gap")
-    return Batches(rows, size, whole("seed", options.seed, 0), options.replacement)
+    return Batches(rows, size, whole("seed", options.seed, 0), options.replacement, objective.weights)
 
 
 def _until(options: Options) -> Until:
@@ -135,7 +160,13 @@ def _until(options: Options) -> Until:
 
 
 def _rates(
-    options: Options, method: Method, schedule: Schedule, objective: Objective, theta: Any, batches: Batches | None, steps: int
+    options: Options,
+    method: Method | CodeMethod | Foreign,
+    schedule: Schedule,
+    objective: Objective,
+    theta: Any,
+    batches: Batches | None,
+    steps: int,
 ) -> tuple[Rates, str]:
     lr, exact = options.lr, isinstance(objective.kernels, ExactKernels)
     if exact and schedule.text != "1":
@@ -145,7 +176,12 @@ def _rates(
             raise OptionError(f"lr is '{lr}': give a positive number, or 'auto'")
         if exact:
             raise OptionError("lr='auto' is a float, and engine='sympy' is exact: give lr, as Fraction(1, 10)")
-        rates, why = found_rates(method, objective, theta, batches)
+        if isinstance(method, CodeMethod):
+            return Constant(np.nan), "found by the method, step by step"
+        if isinstance(method, Foreign):
+            rates, why = foreign_rate(method)
+        else:
+            rates, why = found_rates(method, objective, theta, batches)
     elif isinstance(lr, bool) or not is_finite(lr) or not lr > 0:
         raise OptionError(f"lr is {shown(lr)}: give a number in (0, inf), or 'auto'")
     else:
@@ -197,7 +233,7 @@ def told(options: Options, engine: str) -> dict[str, Any]:
 
 
 def _cpu(engine: str) -> str:
-    if engine == "compiled":
+    if engine in ("compiled", CONDENSED):
         from steepest.engines.jit import cpu
 
         return cpu()

@@ -18,11 +18,18 @@ from steepest.methods.equations import Method
 
 
 class Rows(NamedTuple):
-    """Points in order: thetas (k, p), losses (k,), gradients (k, p)."""
+    """Points in order: thetas (k, p), losses (k,), gradients (k, p).
+
+    Where a method finds its own steps: their lengths (k,), and the passes over the rows up to each point (k,). `ended`: the outcome
+    and the reason why no step could be taken from the last point, which may come before the rates are used up.
+    """
 
     thetas: Array
     losses: Array
     gradients: Array
+    rates: Array | None = None
+    evaluations: Array | None = None
+    ended: tuple[str, str] | None = None
 
 
 Snapshot = tuple[Array, Array, int]
@@ -96,16 +103,47 @@ class Fused:
         self.snapshot, self.restore = self.position.snapshot, self.position.restore
 
     def advance(self, rates: Array) -> Rows:
+        return self._run(rates)
+
+    def ahead(self, rates: Array) -> Rows:
+        if self.batches is not None:
+            return stepwise(self, rates)
+        return self._run(rates, look=True)
+
+    def _run(self, rates: Array, look: bool = False) -> Rows:
         here, objective = self.position, self.objective
         rows, shares = None, (objective.total, objective.divisor)
         if self.batches is not None:
             rows = self.batches.block(here.steps, len(rates))
             shares = objective.shares(*rows)
         thetas, losses, gradients = self._block(
-            here.theta, here.state, rates, here.steps + 1, objective.free, self._columns, *shares, rows
+            here.theta, here.state, rates, here.steps + 1, objective.free, self._columns, *shares, rows, look
         )
-        here.steps += len(rates)
+        here.steps += len(rates) - look
         return Rows(thetas, losses, objective.moving(gradients))
+
+
+def ahead(runner: Runner, rates: Array) -> Rows:
+    """The points of advance(rates[:-1]), and the one after them, from which no step is taken."""
+    together = getattr(runner, "ahead", None)  # in one call, where the runner can
+    rows: Rows = together(rates) if together else stepwise(runner, rates)
+    return rows
+
+
+def stepwise(runner: Runner, rates: Array) -> Rows:
+    parts = [runner.advance(rates[:-1])] if len(rates) > 1 else []
+    there = runner.snapshot()
+    rows = joined([*parts, runner.advance(rates[-1:])])
+    runner.restore(there)
+    return rows
+
+
+def joined(parts: list[Rows]) -> Rows:
+    thetas, losses, gradients = (np.concatenate(column) for column in zip(*(part[:3] for part in parts), strict=True))
+    rates = [part.rates for part in parts if part.rates is not None]
+    evaluations = [part.evaluations for part in parts if part.evaluations is not None]
+    counted = (np.concatenate(rates), np.concatenate(evaluations)) if rates and evaluations else (None, None)
+    return Rows(thetas, losses, gradients, counted[0], counted[1], parts[-1].ended)
 
 
 def work(objective: Objective, batches: Batches | None) -> float:
@@ -125,7 +163,7 @@ FUSED_ROWS = 100_000  # beyond this one evaluation is long, and threads serve it
 
 
 def runner(objective: Objective, method: Method, theta: Array, rate: Any, batches: Batches | None = None) -> Runner:
-    """The fastest runner for this objective. Their results have the same bits."""
+    """The fastest runner for this objective. Their results have the same bits; on single rows they agree to rounding."""
     rows = objective.columns.rows if batches is None else batches.size
     fused = objective.kernels.name == "compiled" and rows <= FUSED_ROWS
     return (Fused if fused else Stepped)(objective, method, theta, rate, batches)

@@ -26,7 +26,8 @@ class Trace:
     loss of all rows: the same, except on batches, where it is NaN at points at which it was not computed. `outcome` is one of
     converged, steps, time, stopped, diverged, nonfinite, and `reason` says it in words. The first and the last row are always kept;
     `recipe["every"]` is the distance of the others, 1 where all are kept. `position` is where the method stands: theta, its states,
-    and the steps taken; a descent goes on from it with start=trace.
+    and the steps taken; a descent goes on from it with start=trace. `evaluations` (k,) counts the passes over the rows up to each
+    row, for methods whose steps take more than one; None where they take one.
     """
 
     parameters: tuple[str, ...]
@@ -43,6 +44,7 @@ class Trace:
     recipe: Mapping[str, Any] = field(repr=False)
     objective: Objective = field(repr=False)
     position: tuple[Array, Array, int] = field(repr=False)
+    evaluations: Array | None = field(default=None, repr=False)
     held: Objective | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
@@ -97,6 +99,8 @@ class Trace:
             table["full_loss"] = self.full_loss.astype(float)
         if self.held is not None:
             table["validation_loss"] = self.validation_loss
+        if self.evaluations is not None:
+            table["evaluations"] = self.evaluations
         for k, name in enumerate(self.parameters):
             table[name] = self.theta[:, k].astype(float)
             table[f"gradient_{name}"] = self.gradient[:, k].astype(float)
@@ -175,6 +179,8 @@ class Recorder:
         self.count += len(rows[0])
 
     def _whole(self) -> tuple[Array, ...]:
+        if len(self.parts) == 1:
+            return self.parts[0]
         return tuple(np.concatenate(column) for column in zip(*self.parts, strict=True))
 
 

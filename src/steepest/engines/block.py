@@ -7,7 +7,7 @@ gives. What depends on no coordinate (powers of a decay rate, a schedule) is not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from steepest.calculus.kernel import Kernel
@@ -50,15 +50,16 @@ def _is_given(node: Node) -> bool:
     return node.op in LEAVES and not (node.op == "name" and node.value == "t")
 
 
-def block(step: Program, states: Sequence[str], kernel: Kernel, weighted: bool, rows: str) -> tuple[str, dict[str, int]]:
+Evaluate = Callable[[Printer, str, str], None]  # prints the sums of round k, whose rows weigh so much, into %out
+
+
+def block(step: Program, states: Sequence[str], parameters: int, sums: Evaluate) -> tuple[str, dict[str, int]]:
     """`block(theta, state, scalars, columns, buffers, order, edges, n, chunk, steps, free, …trace…, partial, out)`.
 
-    Each of the `steps` rounds evaluates the sums at theta, divides them by its divisor, writes theta, loss and gradient to the
+    Each of the `steps` rounds evaluates the `sums` at theta, divides them by its divisor, writes theta, loss and gradient to the
     trace, and takes one step in the `free` coordinates. `step` is the part of a split step that coordinates enter. `scalars` has a
-    row a round: eta, the weight of the rows in use, the divisor, the shared numbers. `rows`: ALL; BATCH, where round k runs on
-    order[edges[k]] … order[edges[k + 1] - 1], copied from `columns` to `buffers`; or SINGLE, on the row order[k].
+    row a round: eta, the weight of the rows in use, the divisor, the shared numbers.
     """
-    parameters = kernel.parameters
     p = Printer(flags="")
     p.label("entry")
     shared = sorted(
@@ -71,10 +72,7 @@ def block(step: Program, states: Sequence[str], kernel: Kernel, weighted: bool, 
         theta_row, gradient_row = p.at("%thetas", row), p.at("%gradients", row)
         numbers = p.at("%scalars", p.let(f"mul i64 {k}, {width}"))
         scalars = {name: p.load(numbers, str(j)) for j, name in enumerate((*GIVEN, *shared))}
-        if rows == SINGLE:
-            _single_row(p, kernel, weighted, k, scalars["total"])
-        else:
-            _sums(p, kernel, weighted, k, scalars["total"], rows)
+        sums(p, k, scalars["total"])
         divisor = scalars["divisor"]
         p.store(p.let(f"fdiv double {p.load('%out', '0')}, {divisor}"), "%losses", k)
 
@@ -94,6 +92,15 @@ def block(step: Program, states: Sequence[str], kernel: Kernel, weighted: bool, 
         "ptr noalias %thetas, ptr noalias %losses, ptr noalias %gradients, ptr noalias %partial, ptr noalias %out)"
     )
     return f"{head} {{\n" + "\n".join(p.lines) + "\n}\n", p.called
+
+
+def sums_of(kernel: Kernel, weighted: bool, rows: str) -> Evaluate:
+    """The sums of a kernel. `rows`: ALL; BATCH, where round k runs on order[edges[k]] … order[edges[k + 1] - 1], copied from
+    `columns` to `buffers`; or SINGLE, on the row order[k].
+    """
+    if rows == SINGLE:
+        return lambda p, k, total: _single_row(p, kernel, weighted, k, total)
+    return lambda p, k, total: _sums(p, kernel, weighted, k, total, rows)
 
 
 def _sums(p: Printer, kernel: Kernel, weighted: bool, k: str, total: str, rows: str) -> None:

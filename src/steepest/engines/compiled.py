@@ -15,7 +15,7 @@ import numpy as np
 from steepest.calculus.derivation import Derivation
 from steepest.calculus.kernel import Kernel, rows_kernel, sums_kernel
 from steepest.calculus.lower import lower
-from steepest.engines.block import ALL, BATCH, GIVEN, SINGLE, block, split
+from steepest.engines.block import ALL, BATCH, GIVEN, SINGLE, Evaluate, block, split, sums_of
 from steepest.engines.elementary import declarations, symbols
 from steepest.engines.jit import Module
 from steepest.engines.llvm import chunk_rows, chunk_sums, merge, row_outputs
@@ -27,6 +27,7 @@ from steepest.language.program import Program
 Array = np.ndarray[Any, np.dtype[np.float64]]
 PRINTED = frozenset(name for name, row in FUNCTIONS.items() if row.libm) | {"sinc", "where"}
 PAYS = 2_000_000  # operations of one evaluation from which a second thread saves more than it costs
+NUMBER = 8  # bytes
 POINTER, INTEGER, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 
 
@@ -82,7 +83,8 @@ class CompiledKernels:
         return kernel, keep(module, "row_outputs", POINTER, POINTER, INTEGER, POINTER)
 
     def _compile_block(self, step: Program, states: tuple[str, ...], weighted: bool, rows: str) -> Block:
-        return Block(sums_kernel(self.derivation, "gradient", PRINTED), lower(step, PRINTED), states, weighted, rows)
+        kernel = sums_kernel(self.derivation, "gradient", PRINTED)
+        return Block(kernel, lower(step, PRINTED), states, weighted, sums_of(kernel, weighted, rows))
 
 
 class Sums:
@@ -125,11 +127,11 @@ class Sums:
 class Block:
     """A compiled block: rounds of evaluate, record and step, each on all rows or on its own batch."""
 
-    def __init__(self, kernel: Kernel, step: Program, states: tuple[str, ...], weighted: bool, rows: str) -> None:
+    def __init__(self, kernel: Kernel, step: Program, states: tuple[str, ...], weighted: bool, sums: Evaluate) -> None:
         self.kernel = kernel
         self.size = chunk_rows(kernel)
         self.shared, each = split(step, states)
-        text, called = block(each, states, kernel, weighted, rows)
+        text, called = block(each, states, kernel.parameters, sums)
         ir, more = sums_ir(kernel, weighted, called)
         module = Module(ir + text, symbols(called | more))
         self._block = keep(
@@ -148,8 +150,11 @@ class Block:
         totals: Any,
         divisors: Any,
         rows: tuple[Any, Any] | None = None,
+        look: bool = False,
     ) -> tuple[Array, Array, Array]:
         """Changes theta and state in place; returns the thetas, losses and gradients at which the steps were taken.
+
+        With `look`, which is for all rows, no step is taken from the last point.
 
         A rate, a total weight and a divisor for each round; step numbers count from `first`. `rows` are the row numbers of all
         rounds one after the other, and where each round's begin, both int64.
@@ -163,11 +168,17 @@ class Block:
         partial = np.empty((-(-most // self.size), len(self.kernel.sums)))
         out = np.empty(len(self.kernel.sums))
         scalars = self._scalars(rates, first, totals, divisors)
-        self._block(
-            address(theta), address(state), address(scalars), table(columns), table(buffers), address(order), address(edges),
-            n, self.size, steps, address(free), len(free), address(thetas), address(losses), address(gradients),
-            address(partial), address(out),
-        )  # fmt: skip
+        width, last = len(theta), steps - look
+        where = (address(theta), address(state))
+        data = (table(columns), table(buffers), address(order), address(edges), n, self.size)
+        own = (address(partial), address(out))
+        for first, count, moving in ((0, last, len(free)), (last, steps - last, 0)):
+            if count:
+                points = (
+                    address(part) + NUMBER * first * size for part, size in ((thetas, width), (losses, 1), (gradients, width))
+                )
+                numbers = address(scalars) + NUMBER * first * scalars.shape[1]
+                self._block(*where, numbers, *data, count, address(free), moving, *points, *own)
         return thetas, losses, gradients
 
     def _scalars(self, rates: Array, first: int, totals: Any, divisors: Any) -> Array:

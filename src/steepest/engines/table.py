@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -87,11 +88,21 @@ def kernels(
     return made
 
 
-def choose(derivation: Derivation, rows: int, evaluations: int) -> tuple[str, str]:
-    """The engine that `auto` picks for so many evaluations on so many rows, and why."""
+def operations_of(derivation: Derivation) -> int:
+    """What a row costs in a pass for the gradient. Counted once: that takes as long as a short descent."""
     from steepest.engines.numpy_engine import PRINTED
 
-    operations = sums_kernel(derivation, "gradient", PRINTED).cost
+    if derivation not in _counted:
+        _counted[derivation] = sums_kernel(derivation, "gradient", PRINTED).cost
+    return _counted[derivation]
+
+
+_counted: WeakKeyDictionary[Derivation, int] = WeakKeyDictionary()
+
+
+def choose(derivation: Derivation, rows: int, evaluations: int) -> tuple[str, str]:
+    """The engine that `auto` picks for so many evaluations on so many rows, and why."""
+    operations = operations_of(derivation)
     # A NumPy call costs about as much as 1,000 operations on rows.
     work = evaluations * operations * (rows + 1000.0)
     size = f"{evaluations:,} evaluations × {rows:,} rows × {operations} operations"

@@ -75,7 +75,7 @@ def result(loss: FreeLoss, found: Found, seconds: float, recipe: Mapping[str, An
         parameters=dict(zip(names, theta.tolist(), strict=True)),
         std_errors=dict(zip(names, np.sqrt(np.diag(covariance)).tolist(), strict=True)),
         covariance=covariance,
-        loss=float(objective.loss(theta)),
+        loss=loss.loss(found.x) / float(objective.divisor),
         rss=rss,
         dof=dof,
         s=float(np.sqrt(rss / dof)) if dof > 0 else np.nan,

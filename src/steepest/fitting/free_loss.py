@@ -6,10 +6,15 @@ from functools import cached_property
 
 import numpy as np
 
+from steepest.descent.free import Free
 from steepest.descent.objective import Array, Objective
+from steepest.descent.tsqr import slices
 from steepest.errors import FormulaError
+from steepest.fitting.few_rows import few_rows
+from steepest.language.evaluate import evaluate
 from steepest.language.program import COMPARISONS
 
+MANY = 50_000  # rows from which a few stand for all of them
 MOST_EXACT = 64  # parameters up to which the exact Hessian is derived
 SHARP = COMPARISONS | {"abs", "sign", "max", "min", "relu", "clip"}
 
@@ -17,68 +22,86 @@ SHARP = COMPARISONS | {"abs", "sign", "max", "min", "relu", "clip"}
 class FreeLoss:
     """Σwℓ and its derivatives at x, the k free parameters; the fixed ones stay as in `theta`.
 
-    `start` is the free part of `theta`, `names` their names, `evaluations` the number of passes over the rows.
+    `start` is the free part of `theta`, `names` their names, `evaluations` the number of passes over the rows; `free` is the same
+    loss reduced as the problem does, for methods of descent.
     """
 
     def __init__(self, objective: Objective, theta: Array) -> None:
         self.objective = objective
         self.start: Array = theta[objective.free]
         self.names = tuple(objective.derivation.formula.parameters[k] for k in objective.free)
-        self.evaluations = 0
+        self.free = Free(objective, theta)
+        self.theta = self.free.theta
         self._theta = theta
-        self._root = None if objective.weights is None else np.sqrt(objective.weights)
         self._seen: tuple[Array, Array, Array] | None = None
 
-    def theta(self, x: Array) -> Array:
-        """All parameters."""
-        theta = self._theta.copy()
-        theta[self.objective.free] = x
-        return theta
+    @property
+    def evaluations(self) -> int:
+        return self.free.evaluations
+
+    @property
+    def has_many_rows(self) -> bool:
+        """Of a sum of squares: are they so many that sums over them serve better than the rows themselves?"""
+        return self.objective.derivation.criterion.quadratic and self.objective.columns.rows > MANY
 
     def loss(self, x: Array) -> float:
-        self.evaluations += 1
+        if self.has_many_rows:
+            return self.at(x)[0]
+        self.free.evaluations += 1
         return float(self.objective.loss(self.theta(x)) * self.objective.divisor)
 
     def at(self, x: Array) -> tuple[float, Array]:
         """The loss and its gradient, (k,)."""
-        self.evaluations += 1
-        point = self.objective.at(self.theta(x))
-        gradient: Array = point.gradient[self.objective.free] * self.objective.divisor
-        return float(point.loss * self.objective.divisor), gradient
+        # Many rows: the sums that the search needs anyway, so that no other kernel must be compiled.
+        point = self.free.curved("normal", x)[0] if self.has_many_rows else self.free.at(x)
+        return float(point.loss * self.objective.divisor), point.gradient * self.objective.divisor
 
     def hessian(self, x: Array) -> Array | None:
         """The second derivatives, (k, k), or None where there are too many to derive or they are not finite."""
-        free = self.objective.free
         if len(self._theta) > MOST_EXACT:
             return None
         try:
-            hessian: Array = self.objective.hessian(self.theta(x))[np.ix_(free, free)] * self.objective.divisor
+            hessian: Array = self.free.curved("hessian", x)[1] * self.objective.divisor
         except FormulaError:
             return None
-        self.evaluations += 1
         return hessian if np.isfinite(hessian).all() else None
 
     def tangent(self, x: Array) -> tuple[Array, Array]:
-        """√w·(yhat - y), (n,), and its Jacobian, (n, k). The last one is remembered."""
+        """√w·(yhat - y), (n,), and its Jacobian, (n, k); k + 1 rows that stand for them where n is large.
+
+        The last one is remembered.
+        """
         if self._seen is None or not np.array_equal(self._seen[0], x):
-            self.evaluations += 1
-            rows = self.objective.rows("jacobian", self.theta(x))
-            if self._root is not None:
-                rows *= self._root
-            self._seen = x.copy(), rows[0], rows[1 + self.objective.free].T
+            self._seen = x.copy(), *(few_rows(self.free, x) if self.has_many_rows else self._all_rows(x))
         return self._seen[1:]
+
+    def _all_rows(self, x: Array) -> tuple[Array, Array]:
+        self.free.evaluations += 1
+        rows = self.objective.rows("jacobian", self.theta(x))
+        if self.objective.weights is not None:
+            rows *= np.sqrt(self.objective.weights)
+        return rows[0], rows[1 + self.objective.free].T
 
     def mass(self, x: Array) -> float:
         """Σw|ℓ|: the size that rounding of the loss is relative to."""
-        self.evaluations += 1
+        if self.objective.derivation.criterion.quadratic:
+            return self.loss(x)
+        self.free.evaluations += 1
         losses = np.abs(self.objective.rows("value", self.theta(x))[2])
         return float(np.sum(losses if self.objective.weights is None else self.objective.weights * losses))
 
+    @cached_property
     def grain(self) -> float:
         """Σw(εy)²: what is left of a perfect fit, whose every row is off by its rounding."""
-        y = self.objective.rows("value", self._theta)[0]
-        squares = (np.finfo(float).eps * y) ** 2
-        return float(np.sum(squares if self.objective.weights is None else self.objective.weights * squares))
+        value = self.objective.derivation.program("value")
+        response = value.pruned({"y": value.outputs["y"]})
+        total = 0.0
+        for part in slices(self.objective.columns.rows):
+            columns = [column[part] for column in self.objective.columns.arrays]
+            y = evaluate(response, list(self._theta), columns)[response.outputs["y"]]
+            squares = np.broadcast_to((np.finfo(float).eps * y) ** 2, part.stop - part.start)
+            total += float(np.sum(squares if self.objective.weights is None else self.objective.weights[part] * squares))
+        return total
 
     def differences(self, x: Array, steps: Array) -> Array | None:
         """The Hessian by central differences of the gradient, or None where it is not finite."""

@@ -1,4 +1,7 @@
-"""Nonlinear least squares: SciPy's trust region to the valley, Newton's steps to the last digits, then the verdict."""
+"""Nonlinear least squares: a trust region to the valley, Newton's steps to the last digits, then the verdict.
+
+The trust region is SciPy's trf on the rows; where these are many, our Levenberg-Marquardt on sums over them.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,13 @@ from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.tangent import EPSILON, Tangent, bend, tangent
 from steepest.fitting.uncertainty import of_squares
 from steepest.fitting.verify import Found, Verdict, named, settled, told_apart, walled
+from steepest.methods.code.method import Point, Stuck
+from steepest.methods.code.table import CODE
 
 METHOD = "trf + gauss-newton"
+MANY_METHOD = "levenberg-marquardt + gauss-newton"
 TIGHT = 1e-15
+SMALL = 1e-10  # of the loss: a step that takes off no more has reached the valley's floor
 ROUNDS = 10
 
 
@@ -22,25 +29,44 @@ def leastsq(loss: FreeLoss, start: Array) -> Found:
     verdict, escape = judge(loss, x, at)
     if verdict.outcome == "stopped" and escape is None and spent:
         verdict = Verdict("steps", f"{loss.evaluations:,} evaluations were not enough: {verdict.reason}")
-    return Found(x, verdict.outcome, verdict.reason, of_squares(at, loss.rows), METHOD, escape)
+    method = MANY_METHOD if loss.has_many_rows else METHOD
+    return Found(x, verdict.outcome, verdict.reason, of_squares(at, loss.rows), method, escape)
 
 
 def valley(loss: FreeLoss, x: Array) -> tuple[Array, Tangent, bool]:
-    """Where rounds of trf end, and whether they were too few.
+    """Where rounds of the trust region end, and whether they were too few.
 
     Each round scales the parameters anew: trf itself remembers the steepest Jacobian that it met, and crawls ever
     after.
     """
-    at = tangent(*loss.tangent(x))
+    at = tangent(loss, x)
+    search = levenberg_marquardt if loss.has_many_rows else trust_region
     for _ in range(ROUNDS):
         before = float(np.linalg.norm(at.residual))
-        x, at, spent = trust_region(loss, x, 100 + 20 * len(x))
+        x, spent = search(loss, x, 100 + 20 * len(x))
+        at = tangent(loss, x)
         if not float(np.linalg.norm(at.residual)) < (1 - (1e-10 if spent else 1e-6)) * before:
             return x, at, False
     return x, at, True
 
 
-def trust_region(loss: FreeLoss, start: Array, most: int) -> tuple[Array, Tangent, bool]:
+def levenberg_marquardt(loss: FreeLoss, start: Array, most: int) -> tuple[Array, bool]:
+    """Where the method of that name ends on the sums over all rows, and whether it ran out of steps."""
+    method = CODE["levenberg-marquardt"]
+    point: Point = loss.free.curved("normal", start)[0]
+    state = method.start(point, np.nan)
+    for _ in range(most):
+        before = float(point.loss)
+        try:
+            point, state = method.step(loss.free, point, state)
+        except Stuck:
+            return point.theta, False
+        if before - float(point.loss) <= SMALL * before:
+            return point.theta, False
+    return point.theta, True
+
+
+def trust_region(loss: FreeLoss, start: Array, most: int) -> tuple[Array, bool]:
     """Where SciPy's trf ends, and whether it ran out of evaluations.
 
     Rows and parameters are brought to size 1 first: its tests are relative to the norm of all parameters together. It
@@ -66,7 +92,7 @@ def trust_region(loss: FreeLoss, start: Array, most: int) -> tuple[Array, Tangen
         ftol=TIGHT, xtol=TIGHT, gtol=None, max_nfev=most,
     )  # fmt: skip
     x: Array = result.x / scale
-    return x, tangent(*loss.tangent(x)), result.status == 0
+    return x, result.status == 0
 
 
 def polish(loss: FreeLoss, x: Array, at: Tangent, most: int = 30) -> tuple[Array, Tangent]:
@@ -80,7 +106,7 @@ def polish(loss: FreeLoss, x: Array, at: Tangent, most: int = 30) -> tuple[Array
         rows, jacobian = loss.tangent(trial)
         if not (np.isfinite(rows).all() and np.isfinite(jacobian).all()):
             break
-        then = tangent(rows, jacobian)
+        then = tangent(loss, trial)
         if then.gain >= at.gain or np.linalg.norm(rows) > (1 + 1e-8) * np.linalg.norm(at.residual) + 1e-300:
             break
         x, at, slow = trial, then, then.gain > at.gain / 16
@@ -125,7 +151,7 @@ def curvature(loss: FreeLoss, x: Array, at: Tangent) -> Array | None:
     exact = loss.hessian(x)
     if exact is not None:
         return exact
-    size = float(np.linalg.norm(at.residual)) + np.sqrt(loss.grain()) / EPSILON
+    size = float(np.linalg.norm(at.residual)) + np.sqrt(loss.grain) / EPSILON
     return loss.differences(x, np.maximum(1e-5 * size / at.scale, 1e-8 * np.abs(x)))
 
 

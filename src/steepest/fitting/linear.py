@@ -16,13 +16,13 @@ METHOD = "qr"
 def linear(loss: FreeLoss) -> Found:
     """Where the data cannot tell all parameters apart, the solution of least norm."""
     x = np.zeros_like(loss.start)
-    at = tangent(*loss.tangent(x))
+    at = tangent(loss, x)
     for _ in range(2):  # the second step takes off what rounding left of the gradient
         trial = shortest(x + at.step, at)
         if not np.isfinite(trial).all() or not np.isfinite(loss.loss(trial)):
             verdict = Verdict("stopped", f"the solution {BEYOND}")
             return Found(x, *verdict, np.full((len(x), len(x)), np.nan), METHOD)
-        then = tangent(*loss.tangent(trial))
+        then = tangent(loss, trial)
         if x.any() and then.gain >= at.gain:
             break
         x, at = trial, then

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from steepest.descent.objective import Array
+from steepest.fitting.free_loss import FreeLoss
 
 EPSILON = float(np.finfo(float).eps)
 
@@ -47,13 +48,14 @@ class Tangent(NamedTuple):
         return np.any(np.abs(self.nothing) > 1e-6, axis=1)  # type: ignore[no-any-return]
 
 
-def tangent(residual: Array, jacobian: Array) -> Tangent:
+def tangent(loss: FreeLoss, x: Array) -> Tangent:
+    residual, jacobian = loss.tangent(x)
     scale = lengths(jacobian)
     q, r = np.linalg.qr(jacobian / scale)
     u, values, vt = np.linalg.svd(r)
     size = jacobian.shape[1]
     # Rounding perturbs a column of length 1 by about ε in each of √n independent rows and k operations.
-    rank = int(np.sum(values > 4 * EPSILON * size * np.sqrt(len(residual)) * values[0]))
+    rank = int(np.sum(values > 4 * EPSILON * size * np.sqrt(loss.objective.columns.rows) * values[0]))
     directions = (vt[:rank].T / values[:rank]) / scale[:, None]
     return Tangent(residual, scale, directions, values, u.T[:rank] @ (q.T @ residual), vt[rank:].T)
 

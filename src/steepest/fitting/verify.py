@@ -8,7 +8,7 @@ import numpy as np
 
 from steepest.descent.objective import Array
 from steepest.fitting.free_loss import FreeLoss
-from steepest.fitting.tangent import Tangent
+from steepest.fitting.tangent import EPSILON, Tangent
 
 GAIN = 1e-12  # of the summed loss: what the next step may still take off it
 FAR = 1e4  # times its start, or 1: a parameter beyond has probably run away
@@ -42,7 +42,7 @@ def settled(loss: FreeLoss, x: Array, gain: float) -> Verdict:
         return Verdict("stopped", "the loss underflows: rounding hides where it is least; scale the response to about 1")
     if not np.isfinite(gain):
         return Verdict("stopped", f"the gradient {BEYOND}")
-    if gain <= max(GAIN * mass, rounding(loss, x)):
+    if gain <= GAIN * mass or gain <= rounding(loss, x):
         return Verdict("converged", "the gradient is zero to rounding")
     far = np.abs(x) > FAR * np.maximum(np.abs(loss.start), 1)
     if far.any():
@@ -61,7 +61,7 @@ def walled(loss: FreeLoss, x: Array, inverse: Array) -> Verdict:
     if not (np.isfinite(inverse).all() and (np.diag(inverse) > 0).all()):
         return Verdict("stopped", f"the curvature {BEYOND}")
     here = loss.loss(x)
-    mass, blur = loss.mass(x), max(rounding(loss, x), loss.grain())
+    mass, blur = loss.mass(x), max(rounding(loss, x), loss.grain)
     if not mass:  # a perfect fit: what a change by the rounding of the start would do
         blur = max(blur, float(np.max((np.finfo(float).eps * loss.start) ** 2 / np.diag(inverse))))
     rise = max(RISE * mass, 100 * blur, TINY)
@@ -94,14 +94,11 @@ def rounding(loss: FreeLoss, x: Array) -> float:
     It matters where the fit is perfect and the loss nothing but rounding: it then grows with the square of the change.
     Where it does not grow it is the rounding of a sum, which is far below GAIN, or a jump, which is no excuse.
     """
-    near, far = (changed(loss, x, digits * np.finfo(float).eps) for digits in (16, 1024))
-    return near if far > 16 * near else 0.0
-
-
-def changed(loss: FreeLoss, x: Array, change: float) -> float:
+    here = loss.loss(x)
     signs = np.where(np.arange(len(x)) % 2, -1.0, 1.0)
-    moved = [loss.loss(x * (1 + change * pattern)) for pattern in (signs, np.abs(signs))]
-    return float(np.max(np.abs(np.array(moved) - loss.loss(x))))
+    moved = [[loss.loss(x * (1 + digits * EPSILON * pattern)) for pattern in (signs, np.abs(signs))] for digits in (16, 1024)]
+    near, far = np.max(np.abs(np.array(moved) - here), axis=1)
+    return float(near) if far > 16 * near else 0.0
 
 
 def towards(loss: FreeLoss, x: Array, side: Array) -> str:

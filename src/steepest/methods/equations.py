@@ -76,6 +76,12 @@ class Method:
     def _constants(self, builder: Builder) -> dict[str, int]:
         return {name: builder.inline(parse_expression(text), {})["value"] for name, text in self.defaults.items()}
 
+    def latex(self) -> str:
+        """The equations as LaTeX; see `steepest.methods.latex`."""
+        from steepest.methods.latex import latex
+
+        return latex(self)
+
     def with_constants(self, given: Mapping[str, Any]) -> Method:
         """The same equations with other constants. Raises OptionError for a name that is none, or a value that is no number."""
         for name, value in given.items():
@@ -83,7 +89,8 @@ class Method:
                 raise OptionError(unknown("constant of the method", str(name), self.defaults or ["none"]))
             if isinstance(value, bool) or not np.isscalar(value) or not np.isfinite(_real(value)):
                 raise OptionError(f"the method's constant {name} is {value!r}: give a finite number")
-        return replace(self, defaults={**self.defaults, **{name: repr(_real(value)) for name, value in given.items()}})
+        own = {name: repr(_real(value)) for name, value in given.items()}
+        return replace(self, defaults={**self.defaults, **own}) if own else self
 
     def with_gradient(self, *changes: str) -> Method:
         """The same method on a changed gradient: assignments to `g`, made before its own equations."""

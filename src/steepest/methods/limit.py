@@ -77,7 +77,8 @@ class _Map:
     def is_linear(self, eta: float) -> bool:
         """Does a generic point move as the map says, and by the gradient at all?"""
         values = np.random.default_rng(0).normal(size=self.size * (1 + len(self.moving)))
+        values[: self.size] /= np.max(abs(np.linalg.eigvalsh(self.hessian)))  # so that gradient and states are of one size
         jacobian = self.jacobian(eta)
         away = self(values, eta) - self(np.zeros_like(values), eta) - jacobian @ values
         moves = abs(self.jacobian(2 * eta) - jacobian).max() > 0
-        return bool(moves and np.max(abs(away)) <= LINEAR * np.max(abs(jacobian)) * np.max(abs(values)))
+        return bool(moves and np.all(abs(away) <= LINEAR * (abs(jacobian) @ abs(values))))

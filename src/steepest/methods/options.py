@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from steepest.errors import OptionError, unknown
+from steepest.methods.code.table import CODE
 from steepest.methods.equations import Method, read_method
 from steepest.methods.schedules import Schedule, read_schedule
 from steepest.methods.table import EQUATIONS
@@ -40,9 +41,8 @@ def read_options(
 
 def _equations(text: str) -> Method:
     if "=" not in str(text):
-        raise OptionError(
-            f"{unknown('method', str(text), EQUATIONS)}\nor write its equations, as 'v = 0.9*v + g; theta = theta - eta*v'"
-        )
+        names = unknown("method", str(text), [*EQUATIONS, *CODE])
+        raise OptionError(f"{names}\nor write its equations, as 'v = 0.9*v + g; theta = theta - eta*v'")
     return read_method(text)
 
 

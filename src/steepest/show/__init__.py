@@ -7,6 +7,7 @@ In: a Fit, a Trace, or an Objective with a theta. Out: a matplotlib Figure or Ax
     rows.py     what is drawn row by row: the data with the fitted curve, the residuals;  Axes in, Axes out
     picture.py  the look, the title, and files (.svg, .png, .pdf)
     tables.py   tables as text, and as HTML for notebooks;  agreement.py: those of `problem.check()`
+    methods.py  the list of methods and schedules;  comparison.py: methods beside each other, as table and picture
     export.py   a descent as a script or notebook: scripts.py, a row a library; export_data.py, its data as code
 
 matplotlib is imported when a picture is made; pyplot never is, and the user's backend and rcParams stay as they are.

@@ -1,0 +1,94 @@
+"""The one-line calls of the workbench: fit a formula, run a saved descent again, ask a doctor."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from steepest.descent.trace import Trace
+from steepest.errors import DataError, OptionError
+from steepest.problem import Problem
+
+if TYPE_CHECKING:
+    from steepest.check.report import Report
+    from steepest.fitting.result import Fit
+
+
+def fit(formula: str, data: Any, loss: str = "mse", start: Any = None, **options: Any) -> Fit:
+    """Fits a formula to data in one call: `Problem(formula, data, loss, start, …).fit()`.
+
+    >>> round(fit("y ~ w*x", "@triples").parameters["w"], 12)
+    3.0
+    """
+    return Problem(formula, data, loss, start, **options).fit()
+
+
+def rerun(path: str | Path, data: Any = None) -> Trace:
+    """Runs the recipe of a saved trace again: the same bits on the same type of CPU. `data` where the file does not say which.
+
+    A descent that was ended by the clock, by a callback or by Ctrl-C is run for the steps that it took. Raises DataError,
+    OptionError.
+    """
+    from steepest.descent.files import read
+
+    recipe = read(path).recipe
+    source = str(recipe["data"])
+    if data is None and not (source.startswith("@") or Path(source).suffix in (".csv", ".tsv", ".parquet")):
+        raise OptionError(f"the recipe does not say which data it ran on ({source}): give data=")
+    start = {name: {"value": value, "fixed": True} if name in recipe["fixed"] else value for name, value in recipe["start"].items()}
+    if recipe["weighted"] and recipe["weights"] is None:
+        raise OptionError(
+            "the weights of this descent were given as numbers, which its recipe does not hold: descend again with them"
+        )
+    problem = Problem(
+        recipe["formula"], source if data is None else data, recipe["loss"], start,
+        weights=recipe["weights"], constants=recipe["constants"], missing=recipe["missing"],
+    )  # fmt: skip
+    if problem.recipe()["fingerprint"] != recipe["fingerprint"]:
+        raise DataError(f"the data are not those of {str(path)!r}: their fingerprint differs")
+    if recipe.get("validation") == "data":
+        raise OptionError("this descent had validation data of their own, which its recipe does not hold: descend again with them")
+    options = dict(recipe["options"]) | ({"validation": recipe["validation"]} if "validation" in recipe else {})
+    place = options.pop("place", {})
+    if isinstance(options.get("lr"), str) and options["lr"] != "auto":
+        options["lr"] = Fraction(options["lr"])
+    if recipe["outcome"] in ("time", "stopped"):
+        options |= {"steps": int(recipe["position"]["steps"]), "seconds": None, "epochs": None}
+    return problem.descend(**options, **place)
+
+
+def check_gradient(user: Any, problem: Problem) -> Report:
+    """Is this gradient, which somebody wrote by hand, right? And if not, what is wrong with it, with proof.
+
+    `user`: a function (theta (p,), columns: a mapping of names to arrays (n,)) → the gradient (p,), or (loss, gradient); a
+    `torch.autograd.Function` with apply(theta, *columns) → loss; a JAX function (theta, columns) → loss. It is called a few hundred
+    times, on copies. The report has `.correct`, `.cause`, `.sentence`, `.line`, `.node`, `.proof`, `.details`, `.text()`,
+    `.to_dict()`. Raises OptionError where the problem's own gradient is not finite around its start.
+
+    >>> problem = Problem("y ~ w*x", "@triples")
+    >>> report = check_gradient(lambda theta, columns: sum(2*(theta*columns["x"] - columns["y"])*columns["x"], 0*theta), problem)
+    >>> report.cause
+    'missing-1/n'
+    """
+    from steepest.check.gradient.doctor import check_gradient as visit
+
+    return visit(user, problem)
+
+
+def check_trajectory(trajectory: Any, problem: Problem, lr: float | None = None) -> Report:
+    """What did this loop do? From theta, step by step, and the problem alone.
+
+    `trajectory`: theta before the first step, after it, after the next, …: an array (steps + 1, p), a mapping, a frame or the path
+    of a table with a column a parameter, or a Trace. `lr`: the rate that was meant. `report.cause` is None for plain descent, else
+    not-zeroed, other-parameter, sequential-update, stale, momentum, weight-decay, schedule, scaled, sign, frozen or unknown.
+    Raises DataError, OptionError.
+
+    >>> problem = Problem("y ~ m*x + c", "@five-points")
+    >>> run = problem.descend(lr=0.01, steps=20)
+    >>> check_trajectory(run, problem, lr=0.01).correct, check_trajectory(run, problem, lr=0.05).cause
+    (True, 'scaled')
+    """
+    from steepest.check.loop.doctor import check_trajectory as visit
+
+    return visit(trajectory, problem, lr)
