@@ -237,6 +237,29 @@ def test_the_learned_inverse_hessian_meets_the_secant_condition_and_the_two_loop
     np.testing.assert_array_equal(updated(dense, moves[0], -changes[0]), dense)  # no bend upwards: nothing is learned
 
 
+def test_conjugate_directions_follow_from_the_trace() -> None:
+    trace = problem("p3").descend("conjugate-gradient", steps=9, engine="numpy")
+    g, moves = trace.gradient, np.diff(trace.theta, axis=0) / trace.lr[:-1, None]
+    np.testing.assert_allclose(moves[0], -g[0], rtol=1e-9)
+    betas = [max(0.0, g[k] @ (g[k] - g[k - 1]) / (g[k - 1] @ g[k - 1])) for k in range(1, 9)]
+    for k, beta in enumerate(betas, start=1):
+        np.testing.assert_allclose(moves[k], -g[k] + beta * moves[k - 1], rtol=1e-6, atol=1e-9)
+    assert any(abs(beta - g[k] @ g[k] / (g[k - 1] @ g[k - 1])) > 0.1 for k, beta in enumerate(betas, start=1))  # not Fletcher's
+
+
+@pytest.mark.parametrize("method", ["bfgs", "lbfgs"])
+def test_quasi_newton_directions_follow_from_the_trace(method: str) -> None:
+    """By the update of the Hessian, not of its inverse; L-BFGS begins each time from the scale of the newest step."""
+    trace = problem("logistic").descend(method, steps=6, engine="numpy")
+    moves, changes = np.diff(trace.theta, axis=0), np.diff(trace.gradient, axis=0)
+    for k in range(1, 6):
+        scale = 0 if method == "bfgs" else k - 1
+        hessian = np.eye(3) * (changes[scale] @ changes[scale]) / (moves[scale] @ changes[scale])
+        for s, y in zip(moves[:k], changes[:k], strict=True):
+            hessian = hessian - np.outer(hessian @ s, hessian @ s) / (s @ hessian @ s) + np.outer(y, y) / (y @ s)
+        np.testing.assert_allclose(moves[k], -trace.lr[k] * np.linalg.solve(hessian, trace.gradient[k]), rtol=1e-6)
+
+
 def test_levenberg_marquardt_solves_the_damped_normal_equations() -> None:
     trace = problem("p3").descend("levenberg-marquardt", 20.0, steps=4, engine="numpy")
     assert trace.lr[0] <= 20

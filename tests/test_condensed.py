@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -241,6 +242,25 @@ def test_a_fixed_parameter_stays_and_a_descent_goes_on() -> None:
     rest = it.descend("momentum", lr=0.01, steps=35, engine="condensed", start=part)
     assert (whole["b"] == -1).all() and not whole.gradient[:, 1].any()
     assert (rest.theta == whole.theta[25:]).all() and rest.step[-1] == 60
+
+
+def test_rows_that_are_held_out_stay_out() -> None:
+    it = problem(CASES[6], weighted=False)
+    few, rows = (it.descend(lr=1e-3, steps=40, validation=0.25, seed=3, engine=engine) for engine in ("condensed", "numpy"))
+    assert few.recipe["engine"] == "condensed"
+    for name in ("loss", "validation_loss"):
+        found, right = getattr(few, name), getattr(rows, name)
+        assert np.max(abs(found - right)) <= 1e3 * EPS * np.max(right), name
+
+
+def test_a_saved_descent_is_read_and_run_again(tmp_path: Path) -> None:
+    it = problem(CASES[6])
+    trace = it.descend(lr=1e-3, steps=40, engine="condensed")
+    trace.save(tmp_path / "run.parquet")
+    loaded = it.load(tmp_path / "run.parquet")
+    assert loaded.predictions.shape == (41, 300)
+    again = it.descend(lr=1e-3, steps=10, engine="condensed", start=loaded)
+    assert (again.theta[0] == trace.theta[-1]).all() and again.step[-1] == 50
 
 
 def form(rate: float, formula: str = "y ~ poly(x, 3, w)", **fixed: float) -> tuple[Geometric, st.Trace, st.Problem]:

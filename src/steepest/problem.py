@@ -216,7 +216,9 @@ class Problem:
                 raise OptionError(
                     f"{str(path)!r} belongs to another problem: its {name} is {saved.recipe.get(name)!r}, not {mine[name]!r}"
                 )
-        return trace_of(saved, self.objective(saved.recipe["engine"], **saved.recipe["options"].get("place", {})), path)
+        engine = saved.recipe["engine"]
+        engine = "numpy" if engine == "condensed" else engine  # a trace is of all rows
+        return trace_of(saved, self.objective(engine, **saved.recipe["options"].get("place", {})), path)
 
     def compare(
         self, methods: Sequence[str], engines: Sequence[str] = ("auto",), lr: Any = "auto", **options: Any

@@ -14,8 +14,9 @@ what for every row, and which sums are taken.
     algebra.py     a builder that drops what has no effect, and refuses more than 50,000 nodes
     derivation.py  the programs and their views
     lower.py       worked → lowered for a library's functions;  kernel.py: the plan of sums
+    condense.py    yhat as a sum of few products, a factor in the parameters and one in the columns; EngineError where it is none
     worked.py      which values get names, for people: listing.py writes text, latex.py and tex.py LaTeX
     symbolic.py    SymPy expressions, of a row or of all rows; SymPy is a view, never a step of a derivation
 
-The only exceptions are `FormulaError` (too many operations) and, from the views, `OptionError`.
+The only exceptions are `FormulaError` (too many operations), `OptionError` from the views and `EngineError` from condense.py.
 """

@@ -139,6 +139,9 @@ class CondensedObjective(Objective):
         """The same through the fastest engine here."""
         return CondensedObjective(self.factor, self.free, self.factor.compiled)
 
+    def on(self, rows: Any) -> CondensedObjective:
+        return CondensedObjective(Factor(self.factor.plain.on(rows)), self.free)
+
     def rows(self, kind: str, theta: Array) -> Array:
         return self.factor.plain.rows(kind, theta)
 

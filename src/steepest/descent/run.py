@@ -82,32 +82,14 @@ def run(
     at = plain.kernels.vector(start.values) if before is None else before.position[0]
     rows = plain.columns.rows if batches is None else batches.size
     engine, why, few = chosen(options.engine, through, rows, steps, at, batches is not None, isinstance(method, Method))
-    objective = few or through(engine, **options.place)
+    data = through("numpy" if few else engine, **options.place)
+    objective = few or data
     theta = objective.kernels.vector(start.values) if before is None else before.position[0].copy()
     done = 0 if before is None else before.position[2]
     rates, rate_why = _rates(options, method, schedule, objective, theta, batches, done + steps)
     first = rates.block(done, 1)[0]
-    recipe = {
-        **recipe,
-        "method": options.method,
-        "equations": method.text,
-        "constants of the method": dict(method.defaults),
-        "schedule": schedule.text,
-        "lr": str(options.lr) if isinstance(options.lr, str | Fraction) else float(options.lr),
-        "first_lr": None if np.isnan(float(first)) else float(first),
-        "lr_why": rate_why,
-        "steps": steps,
-        "batch": options.batch,
-        "replacement": options.replacement,
-        "seed": options.seed,
-        "engine": engine,
-        "engine_why": why,
-        "until": {name: float(value) for name, value in vars(_until(options)).items() if value is not None},
-        "every": options.every,
-        **options.place,
-        "cpu": _cpu(engine),
-        "options": told(options, engine),
-    }
+    said = {"first_lr": None if np.isnan(float(first)) else float(first), "lr_why": rate_why, "steps": steps, "engine_why": why}
+    recipe = {**recipe, **_recipe(options, method, schedule, engine), **said}
     if few is not None and isinstance(method, Method) and options.callback is None:
         form = geometric(few, method, rates, theta, steps)
         if form is not None:
@@ -123,7 +105,7 @@ def run(
     if before is not None:
         taker.restore(before.position)
     trace = descend(
-        plain if few else objective,
+        data,
         taker,
         rates,
         steps,
@@ -137,6 +119,25 @@ def run(
         recipe=recipe,
     )
     return settled(trace, plain, taker.left) if isinstance(taker, Careful) else trace
+
+
+def _recipe(options: Options, method: Method | CodeMethod | Foreign, schedule: Schedule, engine: str) -> dict[str, Any]:
+    return {
+        "method": options.method,
+        "equations": method.text,
+        "constants of the method": dict(method.defaults),
+        "schedule": schedule.text,
+        "lr": str(options.lr) if isinstance(options.lr, str | Fraction) else float(options.lr),
+        "batch": options.batch,
+        "replacement": options.replacement,
+        "seed": options.seed,
+        "engine": engine,
+        "until": {name: float(value) for name, value in vars(_until(options)).items() if value is not None},
+        "every": options.every,
+        **options.place,
+        "cpu": _cpu(engine),
+        "options": told(options, engine),
+    }
 
 
 def _batches(options: Options, objective: Objective) -> Batches | None:

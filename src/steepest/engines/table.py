@@ -57,7 +57,7 @@ WORTH_COMPILING = 3e8  # operations of a whole run, about 0.3 s in NumPy, from w
 def why_not(name: str) -> str | None:
     """The sentence that says why an engine cannot be used here, or None where it can."""
     if name not in ENGINES:
-        raise OptionError(unknown("engine", name, ["auto", *ENGINES]))
+        raise OptionError(unknown("engine", name, ["auto", *ENGINES, "condensed"]))
     engine = ENGINES[name]
     try:  # a broken installation raises OSError as often as ImportError
         importlib.import_module(engine.needs)

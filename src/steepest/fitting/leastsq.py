@@ -34,16 +34,18 @@ def leastsq(loss: FreeLoss, start: Array) -> Found:
 
 
 def valley(loss: FreeLoss, x: Array) -> tuple[Array, Tangent, bool]:
-    """Where rounds of the trust region end, and whether they were too few.
+    """Where the trust region ends, and whether its steps were too few.
 
-    Each round scales the parameters anew: trf itself remembers the steepest Jacobian that it met, and crawls ever
-    after.
+    Each round of trf scales the parameters anew: it remembers the steepest Jacobian that it met, and crawls ever after.
     """
+    most = 100 + 20 * len(x)
+    if loss.has_many_rows:
+        x, spent = levenberg_marquardt(loss, x, ROUNDS * most)
+        return x, tangent(loss, x), spent
     at = tangent(loss, x)
-    search = levenberg_marquardt if loss.has_many_rows else trust_region
     for _ in range(ROUNDS):
         before = float(np.linalg.norm(at.residual))
-        x, spent = search(loss, x, 100 + 20 * len(x))
+        x, spent = trust_region(loss, x, most)
         at = tangent(loss, x)
         if not float(np.linalg.norm(at.residual)) < (1 - (1e-10 if spent else 1e-6)) * before:
             return x, at, False
