@@ -2,7 +2,7 @@
 
 On one-row data each value of the program is solved for: which one would mend the whole gradient? What mends it must be
 something that a right program computes: a step of the derivation, a number, a variable. Of these repairs the one is named
-that leaves the fewest values unknown in the run; of equals, the earliest.
+that leaves the fewest values unknown in the run; of equals, the one that is said in the fewest letters, then the earliest.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ DOUBTS = {
     "answer": 0.5,  # it only puts the answer in its place
     "unnatural": 0.5,  # neither a number for a number nor a variable for a variable
     "argument": 0.25,  # the file's own function would be called with a step for a variable
-    "built": 0.25,  # a product of two steps; a change of what is there: twice that
+    "built": 0.25,  # a product of two steps that is not at hand; a change of what is there: twice that
+    "copy": 0.5,  # another line only copies a variable: that one computes nothing, and may lack something
 }
 
 
@@ -71,7 +72,7 @@ def repair(user: UserGradient, problem: Subject, cases: Cases) -> list[Diagnosis
         bench = _Bench(program, problem, cases.ones)
         if not bench.is_wrong:
             return []
-        found = sorted(bench.repairs(), key=lambda r: (r.cost, r.place, r.number))
+        found = sorted(bench.repairs(), key=lambda r: (r.cost, len(r.meaning.text), r.place, r.number))
         if program.runs > MOST_RUNS:
             return []
     lines: dict[int, list[Repair]] = {}
@@ -130,7 +131,7 @@ class _Bench:
             named = site.kind == "Name" or (site.place == "whole" and site.target.isidentifier() and site.target != "return")
             if named and len(self.runs[0][key]) == 1:
                 name = site.text if site.kind == "Name" else site.target
-                variables.append(Variable(name, key, self.places[key], np.array([run[key][0] for run in self.runs])))
+                variables.append(Variable(name, site.function, key, self.places[key], np.array([run[key][0] for run in self.runs])))
         return Reader(self.library, variables)
 
     def repairs(self) -> Iterator[Repair]:
@@ -154,10 +155,10 @@ class _Bench:
         value = _all(solver.solve(start, tried) for solver, start, tried in zip(seen, here, self.tries, strict=False))
         if value is None:
             return None
-        meaning = self.reader.read(value, here[:SEEN], place)
+        meaning = self.reader.read(value, here[:SEEN], self.program.sites[number].function, place)
         if meaning is None and not mode.factor:
             value = _all(solver.hit(tried) for solver, tried in zip(seen, self.tries, strict=False))
-            meaning = None if value is None else self.reader.read(value, here[:SEEN], place)
+            meaning = None if value is None else self.reader.read(value, here[:SEEN], self.program.sites[number].function, place)
         if value is None or meaning is None:
             return None
         for solver, steps, run, start in zip(solvers, self.steps, self.runs, here, strict=True):
@@ -166,7 +167,7 @@ class _Bench:
                 return None
         site = self.program.sites[number]
         return Repair(site, number, mode, meaning, place, here[0], value[0],
-                      self._doubts(site, mode, meaning, value, here[:SEEN]), self._left(number, mode, value))  # fmt: skip
+                      self._doubts(site, mode, meaning, value, here[:SEEN], place), self._left(number, mode, value))  # fmt: skip
 
     @cached_property
     def steps(self) -> list[Array]:
@@ -181,7 +182,7 @@ class _Bench:
         runs = [_values(self.program.trace(*case, number, mode.force(v))) for case, v in zip(self.cases, values, strict=False)]
         return sum(self._unknown(key, runs) for key in self.keys)
 
-    def _doubts(self, site: Site, mode: Mode, meaning: Meaning, value: Array, here: Array) -> tuple[str, ...]:
+    def _doubts(self, site: Site, mode: Mode, meaning: Meaning, value: Array, here: Array, place: int) -> tuple[str, ...]:
         whole, written = site.place == "whole", site.kind in ("Name", "Constant", "Input")
         fixed, level = is_constant(here) and not mode.factor, self.library.level(here)
         multiple = any(np.allclose(value, factor * here, rtol=1e-7, atol=0) for factor in FACTORS)
@@ -197,7 +198,16 @@ class _Bench:
             "argument": site.place == "own argument" and site.kind == "Name" and not meaning.leaf,
         }
         far = meaning.cost + (mode.factor and meaning.kind != "number")
-        return (*(name for name, holds in doubts.items() if holds), *["built"] * far)
+        if far and not mode.factor and self.reader.is_at_hand(value, here, site.function, place):
+            far = 0
+        copies = sum(line != site.line for line in self.copies)
+        return (*(name for name, holds in doubts.items() if holds), *["built"] * far, *["copy"] * copies)
+
+    @cached_property
+    def copies(self) -> set[int]:
+        """Lines as `e = yhat`."""
+        plain = (s for s in self.program.sites if s.place == "whole" and s.kind == "Name" and s.target.isidentifier())
+        return {site.line for site in plain if site.target != "return"}
 
     def _unknown(self, key: Key, runs: list[dict[Key, Array]]) -> int:
         if self.program.sites[key[0]].kind in ("Name", "Constant"):
