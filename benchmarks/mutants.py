@@ -47,7 +47,9 @@ def visit(mutant: blind.Mutant, problem: Problem, tried: Cases, show: bool) -> C
     spent = time.process_time() - start
     found["ms"] = round(1000 * spent)
     claim = next((d for d in diagnoses if proved(d, given, problem, tried)), None)
-    if claim is not None:
+    if claim is not None and claim.line is None:
+        found["either" if mutant.line in claim.details["lines"] else "wrong"] = 1
+    elif claim is not None:
         found["right" if claim.line == mutant.line else "wrong"] = 1
         if show and claim.line != mutant.line:
             print(f"  {mutant.problem} {mutant.style} line {mutant.line}: {mutant.before} -> {mutant.after}\n    {claim.sentence}")
@@ -107,7 +109,7 @@ def main() -> None:
 def line(found: Counter[str]) -> str:
     seen = found["mutants"] - found["rows"]
     share = f"{100 * found['right'] / max(seen, 1):5.1f} % right {100 * found['wrong'] / max(seen, 1):4.1f} % wrong"
-    words = ("mutants", "detected", "rows", "right", "wrong", "unknown", "equivalent", "does not run")
+    words = ("mutants", "detected", "rows", "right", "wrong", "either", "unknown", "equivalent", "does not run")
     return (
         share + "  " + ", ".join(f"{word} {found[word]}" for word in words) + f", {found['ms'] / max(found['mutants'], 1):.0f} ms"
     )

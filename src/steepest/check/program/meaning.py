@@ -12,6 +12,10 @@ from steepest.check.program.candidates import RELATIVE, Library, fraction, is_co
 Array = np.ndarray[Any, Any]
 Key = tuple[int, int]  # site and occurrence
 At = Callable[[Array, Mapping[Key, Array], float], float]  # (the steps' values, the run's values, what stands there) → the value
+LITTLE: tuple[Callable[[Array], Array], ...] = (
+    lambda v: v, lambda v: -v, lambda v: 2 * v, lambda v: v / 2, lambda v: 1 - v, lambda v: 1 + v, lambda v: v * v,
+    np.exp, np.log, np.sqrt, np.sin, np.cos,
+)  # fmt: skip
 PLAIN, BUILT, CHANGED, NUMBER = 0, 1, 2, 3  # how far-fetched
 
 
@@ -62,12 +66,12 @@ class Reader:
         return Meaning("number", f"{value[0]:.9g}", _always(float(value[0])), NUMBER) if is_constant(value) else None
 
     def is_at_hand(self, value: Array, here: Array, function: str, before: int) -> bool:
-        """Could the user write it there: as two of the values at hand, each with a number at most, joined by an operator?"""
+        """Could the user write it there: as two of the values at hand, each changed a little at most, joined by an operator?"""
         size = len(value)
         hand = [here, *(variable.profile[:size] for variable in self._scope(function, before))]
         with np.errstate(all="ignore"):
-            near = np.unique([p for v in hand for p in (v, -v, 2 * v, v / 2, 1 - v, 1 + v, v * v)], axis=0)
-            near = np.concatenate([near, np.ones((1, size))])
+            near = np.unique([change(v) for v in hand for change in LITTLE], axis=0)
+            near = np.concatenate([near[np.isfinite(near).all(axis=1)], np.ones((1, size))])
             for line in near:
                 for joined in (near + line, near - line, near * line, near / line):
                     if (abs(joined - value) <= RELATIVE * abs(value)).all(axis=1).any():

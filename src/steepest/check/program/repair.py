@@ -37,6 +37,7 @@ DOUBTS = {
     "read": 1.0,  # what is read is unknown itself, so the fault may lie where it was computed
     "scaled": 0.5,  # several values are wrong by a common factor
     "overwrites": 0.5,  # the variable held a step of the derivation; its sign or a factor 2 would have to change
+    "dropped": 0.5,  # what a call gives would be a number
     "answer": 0.5,  # it only puts the answer in its place
     "unnatural": 0.5,  # neither a number for a number nor a variable for a variable
     "argument": 0.25,  # the file's own function would be called with a step for a variable
@@ -55,6 +56,7 @@ class Repair(NamedTuple):
     place: int  # when it is first computed
     here: float
     value: float
+    at_hand: bool  # the user could write it there, from the values at hand
     doubts: tuple[str, ...]
     unknown: int  # values of the run that are still unknown
 
@@ -78,16 +80,29 @@ def repair(user: UserGradient, problem: Subject, cases: Cases) -> list[Diagnosis
     lines: dict[int, list[Repair]] = {}
     for each in found:
         lines.setdefault(each.site.line, []).append(each)
-    best = [_diagnosis(bench, there) for there in list(lines.values())[:LISTED]]
+    found_there = list(lines.values())[:LISTED]
+    best = [_diagnosis(bench, there) for there in found_there]
     others = [d.sentence for d in best]
-    return [replace(d, details={**d.details, "other places": [o for o in others if o != d.sentence]}) for d in best]
+    best = [replace(d, details={**d.details, "other places": [o for o in others if o != d.sentence]}) for d in best]
+    return [_either(*best[:2])] if _is_a_toss(*(there[0] for there in found_there[:2])) else best
+
+
+def _is_a_toss(first: Repair | None = None, second: Repair | None = None) -> bool:
+    """Do two lines mend it equally well, and the first by what nobody would write there?"""
+    return first is not None and second is not None and second.cost == first.cost and not first.at_hand
+
+
+def _either(first: Diagnosis, second: Diagnosis) -> Diagnosis:
+    sentence = f"one of two lines is wrong, and the numbers cannot tell which. {first.sentence}; or {second.sentence}"
+    details = {**first.details, "lines": [first.line, second.line]}
+    return replace(first, sentence=sentence[0].upper() + sentence[1:], line=None, details=details)
 
 
 def _diagnosis(bench: _Bench, there: list[Repair]) -> Diagnosis:
     """What is said of one line: the whole right side where that is a step, else the most likely repair."""
     first = there[0]
     whole = [r for r in there if r.site.place == "whole" and r.meaning.kind == "step" and r.site.kind not in ("Name", "Constant")]
-    shown = whole[0] if whole and whole[0].cost <= first.cost + 1 else first
+    shown = whole[0] if whole and whole[0].cost <= first.cost + 2 else first
     case = bench.cases[0]
     details = {
         "expression": shown.site.text,
@@ -166,8 +181,9 @@ class _Bench:
             if error is None or np.max(abs(error)) > 100 * SOLVED:
                 return None
         site = self.program.sites[number]
-        return Repair(site, number, mode, meaning, place, here[0], value[0],
-                      self._doubts(site, mode, meaning, value, here[:SEEN], place), self._left(number, mode, value))  # fmt: skip
+        at_hand = mode.factor or self.reader.is_at_hand(value, here[:SEEN], site.function, place)
+        return Repair(site, number, mode, meaning, place, here[0], value[0], at_hand,
+                      self._doubts(site, mode, meaning, value, here[:SEEN], at_hand), self._left(number, mode, value))  # fmt: skip
 
     @cached_property
     def steps(self) -> list[Array]:
@@ -182,7 +198,7 @@ class _Bench:
         runs = [_values(self.program.trace(*case, number, mode.force(v))) for case, v in zip(self.cases, values, strict=False)]
         return sum(self._unknown(key, runs) for key in self.keys)
 
-    def _doubts(self, site: Site, mode: Mode, meaning: Meaning, value: Array, here: Array, place: int) -> tuple[str, ...]:
+    def _doubts(self, site: Site, mode: Mode, meaning: Meaning, value: Array, here: Array, at_hand: bool) -> tuple[str, ...]:
         whole, written = site.place == "whole", site.kind in ("Name", "Constant", "Input")
         fixed, level = is_constant(here) and not mode.factor, self.library.level(here)
         multiple = any(np.allclose(value, factor * here, rtol=1e-7, atol=0) for factor in FACTORS)
@@ -193,12 +209,13 @@ class _Bench:
             "read": site.kind in ("Name", "Own") and level == UNKNOWN and meaning.cost < CHANGED and not meaning.leaf,
             "scaled": mode.factor,
             "overwrites": whole and not written and level == STEPS and not fixed and multiple and site.target != "return",
+            "dropped": meaning.kind == "number" and site.kind in ("Call", "Subscript") and not mode.factor,
             "answer": any(np.allclose(value, g, rtol=1e-7, atol=0) for g in np.array(self.right[:SEEN]).T),
             "unnatural": not swapped,
             "argument": site.place == "own argument" and site.kind == "Name" and not meaning.leaf,
         }
         far = meaning.cost + (mode.factor and meaning.kind != "number")
-        if far and not mode.factor and self.reader.is_at_hand(value, here, site.function, place):
+        if at_hand and not mode.factor:
             far = 0
         copies = sum(line != site.line for line in self.copies)
         return (*(name for name, holds in doubts.items() if holds), *["built"] * far, *["copy"] * copies)
