@@ -48,7 +48,10 @@ def visit(mutant: blind.Mutant, problem: Problem, tried: Cases, show: bool) -> C
     found["ms"] = round(1000 * spent)
     claim = next((d for d in diagnoses if proved(d, given, problem, tried)), None)
     if claim is not None and claim.line is None:
-        found["either" if mutant.line in claim.details["lines"] else "wrong"] = 1
+        told = mutant.line in claim.details["lines"]
+        found["either" if told else "wrong"] = 1
+        if show and not told:
+            print(f"  {mutant.problem} {mutant.style} line {mutant.line}: {mutant.before} -> {mutant.after}\n    {claim.sentence}")
     elif claim is not None:
         found["right" if claim.line == mutant.line else "wrong"] = 1
         if show and claim.line != mutant.line:
@@ -70,7 +73,11 @@ def proved(diagnosis: object, given: UserGradient, problem: Problem, tried: Case
 def right_on_one_row(given: UserGradient, problem: Problem, tried: Cases) -> bool:
     for case in tried.ones:
         right = reference(problem, case.theta, case.rows)
-        if not np.allclose(given(case.theta, case.rows).gradient, right.gradient, rtol=1e-9, atol=0):
+        try:
+            gradient = given(case.theta, case.rows).gradient
+        except Unusable:
+            return False
+        if not np.allclose(gradient, right.gradient, rtol=1e-9, atol=0):
             return False
     return True
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -37,7 +38,8 @@ DOUBTS = {
     "read": 1.0,  # what is read is unknown itself, so the fault may lie where it was computed
     "scaled": 0.5,  # several values are wrong by a common factor
     "overwrites": 0.5,  # the variable held a step of the derivation; its sign or a factor 2 would have to change
-    "dropped": 0.5,  # what a call gives would be a number
+    "literal": 2.0,  # a number that is written would have to be an expression
+    "dropped": 0.5,  # what a call or a name gives would be a number
     "answer": 0.5,  # it only puts the answer in its place
     "unnatural": 0.5,  # neither a number for a number nor a variable for a variable
     "argument": 0.25,  # the file's own function would be called with a step for a variable
@@ -74,7 +76,7 @@ def repair(user: UserGradient, problem: Subject, cases: Cases) -> list[Diagnosis
         bench = _Bench(program, problem, cases.ones)
         if not bench.is_wrong:
             return []
-        found = sorted(bench.repairs(), key=lambda r: (r.cost, len(r.meaning.text), r.place, r.number))
+        found = sorted(bench.repairs(), key=lambda r: (r.cost, r.mode.factor, len(r.meaning.text), r.place, r.number))
         if program.runs > MOST_RUNS:
             return []
     lines: dict[int, list[Repair]] = {}
@@ -84,7 +86,15 @@ def repair(user: UserGradient, problem: Subject, cases: Cases) -> list[Diagnosis
     best = [_diagnosis(bench, there) for there in found_there]
     others = [d.sentence for d in best]
     best = [replace(d, details={**d.details, "other places": [o for o in others if o != d.sentence]}) for d in best]
-    return [_either(*best[:2])] if _is_a_toss(*(there[0] for there in found_there[:2])) else best
+    made = bench.made_in_a_loop(found_there[0]) if found_there else None
+    if made is not None:
+        name, line = made
+        why = f"{name} is made in a loop, whose rounds cannot be repaired one by one. {best[0].sentence}"
+        return [_unsettled(best[0], [line, best[0].line], why)]
+    if _is_a_toss(*(there[0] for there in found_there[:2])):
+        lines_of = [d.line for d in best[:2]]
+        return [_unsettled(best[0], lines_of, f"the numbers cannot tell which. {best[0].sentence}; or {best[1].sentence}")]
+    return best
 
 
 def _is_a_toss(first: Repair | None = None, second: Repair | None = None) -> bool:
@@ -92,10 +102,12 @@ def _is_a_toss(first: Repair | None = None, second: Repair | None = None) -> boo
     return first is not None and second is not None and second.cost == first.cost and not first.at_hand
 
 
-def _either(first: Diagnosis, second: Diagnosis) -> Diagnosis:
-    sentence = f"one of two lines is wrong, and the numbers cannot tell which. {first.sentence}; or {second.sentence}"
-    details = {**first.details, "lines": [first.line, second.line]}
-    return replace(first, sentence=sentence[0].upper() + sentence[1:], line=None, details=details)
+def _unsettled(best: Diagnosis, lines: Sequence[int | None], why: str) -> Diagnosis:
+    """The fault is mended, and the line is not settled."""
+    places = " or ".join(f"line {line}" for line in dict.fromkeys(lines))
+    return replace(
+        best, sentence=f"{places[0].upper()}{places[1:]}: {why}", line=None, details={**best.details, "lines": list(lines)}
+    )
 
 
 def _diagnosis(bench: _Bench, there: list[Repair]) -> Diagnosis:
@@ -209,7 +221,8 @@ class _Bench:
             "read": site.kind in ("Name", "Own") and level == UNKNOWN and meaning.cost < CHANGED and not meaning.leaf,
             "scaled": mode.factor,
             "overwrites": whole and not written and level == STEPS and not fixed and multiple and site.target != "return",
-            "dropped": meaning.kind == "number" and site.kind in ("Call", "Subscript") and not mode.factor,
+            "literal": site.kind == "Constant" and meaning.kind != "number",
+            "dropped": meaning.kind == "number" and site.kind in ("Call", "Subscript", "Name") and not mode.factor,
             "answer": any(np.allclose(value, g, rtol=1e-7, atol=0) for g in np.array(self.right[:SEEN]).T),
             "unnatural": not swapped,
             "argument": site.place == "own argument" and site.kind == "Name" and not meaning.leaf,
@@ -225,6 +238,30 @@ class _Bench:
         """Lines as `e = yhat`."""
         plain = (s for s in self.program.sites if s.place == "whole" and s.kind == "Name" and s.target.isidentifier())
         return {site.line for site in plain if site.target != "return"}
+
+    def made_in_a_loop(self, there: Sequence[Repair]) -> tuple[str, int] | None:
+        """A variable or a call that this line reads, which could as well be what is wrong, but is computed round by round."""
+        for r in there:
+            if r.site.kind == "Name" and not r.meaning.leaf and r.meaning.kind != "number":
+                made = [s for s in self.rounds if re.split(r"\W", s.target)[0] == r.site.text and s.function == r.site.function]
+            elif r.site.kind == "Own":
+                made = [s for s in self.rounds if s.function == r.site.text.split("(")[0]]
+            else:
+                continue
+            if made and made[0].line != r.site.line:
+                return r.site.text, made[0].line
+        return None
+
+    @cached_property
+    def rounds(self) -> list[Site]:
+        """Right sides that are computed several times for one row, with different values."""
+        several: dict[int, set[bytes]] = {}
+        for (number, _), value in self.runs[0].items():
+            several.setdefault(number, set()).add(value.tobytes())
+        sites = self.program.sites
+        return [
+            sites[n] for n, values in several.items() if len(values) > 1 and sites[n].place == "whole" and sites[n].kind != "Input"
+        ]
 
     def _unknown(self, key: Key, runs: list[dict[Key, Array]]) -> int:
         if self.program.sites[key[0]].kind in ("Name", "Constant"):
