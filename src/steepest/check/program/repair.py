@@ -86,7 +86,7 @@ def repair(user: UserGradient, problem: Subject, cases: Cases) -> list[Diagnosis
     best = [_diagnosis(bench, there) for there in found_there]
     others = [d.sentence for d in best]
     best = [replace(d, details={**d.details, "other places": [o for o in others if o != d.sentence]}) for d in best]
-    made = bench.made_in_a_loop(found_there[0]) if found_there else None
+    made = bench.made_in_a_loop(found_there[0]) if found_there and not found_there[0][0].at_hand else None
     if made is not None:
         name, line = made
         why = f"{name} is made in a loop, whose rounds cannot be repaired one by one. {best[0].sentence}"
