@@ -47,7 +47,12 @@ def visit(mutant: blind.Mutant, problem: Problem, tried: Cases, show: bool) -> C
     spent = time.process_time() - start
     found["ms"] = round(1000 * spent)
     claim = next((d for d in diagnoses if proved(d, given, problem, tried)), None)
-    if claim is not None:
+    if claim is not None and claim.line is None:
+        told = mutant.line in claim.details["lines"]
+        found["either" if told else "wrong"] = 1
+        if show and not told:
+            print(f"  {mutant.problem} {mutant.style} line {mutant.line}: {mutant.before} -> {mutant.after}\n    {claim.sentence}")
+    elif claim is not None:
         found["right" if claim.line == mutant.line else "wrong"] = 1
         if show and claim.line != mutant.line:
             print(f"  {mutant.problem} {mutant.style} line {mutant.line}: {mutant.before} -> {mutant.after}\n    {claim.sentence}")
@@ -68,7 +73,11 @@ def proved(diagnosis: object, given: UserGradient, problem: Problem, tried: Case
 def right_on_one_row(given: UserGradient, problem: Problem, tried: Cases) -> bool:
     for case in tried.ones:
         right = reference(problem, case.theta, case.rows)
-        if not np.allclose(given(case.theta, case.rows).gradient, right.gradient, rtol=1e-9, atol=0):
+        try:
+            gradient = given(case.theta, case.rows).gradient
+        except Unusable:
+            return False
+        if not np.allclose(gradient, right.gradient, rtol=1e-9, atol=0):
             return False
     return True
 
@@ -107,7 +116,7 @@ def main() -> None:
 def line(found: Counter[str]) -> str:
     seen = found["mutants"] - found["rows"]
     share = f"{100 * found['right'] / max(seen, 1):5.1f} % right {100 * found['wrong'] / max(seen, 1):4.1f} % wrong"
-    words = ("mutants", "detected", "rows", "right", "wrong", "unknown", "equivalent", "does not run")
+    words = ("mutants", "detected", "rows", "right", "wrong", "either", "unknown", "equivalent", "does not run")
     return (
         share + "  " + ", ".join(f"{word} {found[word]}" for word in words) + f", {found['ms'] / max(found['mutants'], 1):.0f} ms"
     )

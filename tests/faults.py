@@ -38,13 +38,13 @@ class Fault(NamedTuple):
     make: Callable[[Place], Any]
 
 
-def right(problem: Problem, loss: str = "") -> Gradient:
-    """The gradient of the problem (or of the same with another loss) on any rows."""
+def right(problem: Problem, loss: str = "", kernels: Any = None) -> Gradient:
+    """The gradient of the problem (or of the same with another loss) on any rows, by NumPy or the kernels of another engine."""
     from steepest.calculus.derivation import Derivation
     from steepest.engines.numpy_engine import NumpyKernels
 
     criterion = LOSSES[loss] if loss else problem.derivation.criterion
-    kernels = NumpyKernels(Derivation(problem.formula, criterion))
+    kernels = kernels or NumpyKernels(Derivation(problem.formula, criterion))
 
     def good(theta: Array, rows: dict[str, Array]) -> Array:
         columns = [rows[name] for name in problem.columns.names]
@@ -79,6 +79,13 @@ def _total(rows: dict[str, Array]) -> float:
 
 def _missing_mean(at: Place) -> Gradient | None:
     return (lambda theta, rows: at.good(theta, rows) * _total(rows)) if at.mean else None
+
+
+def _fixed_count(at: Place) -> Gradient | None:
+    if not at.mean or at.problem.weights is not None:
+        return None
+    number = len(at.problem.columns.arrays[0])
+    return lambda theta, rows: at.good(theta, rows) * len(rows["y"]) / number
 
 
 def _mean_of_sum(at: Place) -> Gradient | None:
@@ -131,6 +138,15 @@ def _memoised(at: Place) -> Gradient:
         return first[0]
 
     return gradient
+
+
+def _globals(rows_too: bool) -> Callable[[Place], Gradient]:
+    def make(at: Place) -> Gradient:
+        start = np.array([float(value) for value in at.problem.start.values()])
+        whole = _columns(at.problem)
+        return lambda theta, rows: at.good(start, whole if rows_too else rows)
+
+    return make
 
 
 def _places(count: int) -> Callable[[Place], Any]:
@@ -196,10 +212,13 @@ def _pairs(at: Place) -> Gradient:
     return gradient
 
 
+def _columns(problem: Problem) -> dict[str, Array]:
+    data = dict(zip(problem.columns.names, problem.columns.arrays, strict=True))
+    return data if problem.weights is None else {**data, "weights": problem.weights}
+
+
 def _whole(at: Place) -> Gradient:
-    data = dict(zip(at.problem.columns.names, at.problem.columns.arrays, strict=True))
-    if at.problem.weights is not None:
-        data["weights"] = at.problem.weights
+    data = _columns(at.problem)
     return lambda theta, rows: at.good(theta, data)
 
 
@@ -322,6 +341,7 @@ def _both(*makers: Callable[[Place], Any]) -> Callable[[Place], Any]:
 
 FAULTS: tuple[Fault, ...] = (
     Fault("the 1/n is missing", "missing-1/n", _missing_mean),
+    Fault("a fixed number for n", "missing-1/n", _fixed_count),
     Fault("a mean where the loss is a sum", "factor", _mean_of_sum),
     Fault("minus", "sign", _times(lambda n: -1.0)),
     Fault("twice", "factor", _times(lambda n: 2.0)),
@@ -340,6 +360,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault("point of the call before", "stale", _stale("theta")),
     Fault("rows of the call before", "stale", _stale("rows")),
     Fault("call before", "stale", _stale("theta rows")),
+    Fault("reads the start for theta", "stale", _globals(False)),
+    Fault("reads nothing that it is given", "stale", _globals(True)),
     Fault("remembers its first call", "stale", _memoised),
     Fault("two places swapped", "transposed", _places(2)),
     Fault("three places turned", "transposed", _places(3)),

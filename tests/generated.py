@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import hypothesis.strategies as st
 import numpy as np
 from hypothesis import reject
 
-from problems import Array
+from problems import Array, weights
 from steepest.calculus.derivation import Derivation
-from steepest.errors import FormulaError
+from steepest.errors import FormulaError, SteepestWarning
 from steepest.language.formula import parse_formula
 from steepest.language.losses import LOSSES, parse_loss
+from steepest.problem import Problem
 
 UNARY = (
     "-({})", "exp({})", "log({})", "sqrt({})", "sin({})", "cos({})", "tanh({})", "atan({})", "abs({})", "erf({})",
@@ -49,6 +51,15 @@ class Drawn(NamedTuple):
         x[::5] = np.round(x[::5])
         y = rng.integers(0, 2, self.rows).astype(float) if self.seed % 2 else rng.normal(0, 2, self.rows)
         return {"x": x, "z": rng.uniform(0.1, 3, self.rows), "y": y}
+
+    def problem(self) -> Problem:
+        """The same for a user, with responses that the loss allows. The sum of the weights is exact in any order."""
+        data = self.columns()
+        data["y"] = np.clip(data["y"], *parse_loss(self.loss).responses)
+        weight = np.round(weights(self.rows) * 8) / 8 if self.weighted else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SteepestWarning)
+            return Problem(self.formula, data, self.loss, list(self.theta[: self.derivation().size]), weights=weight)
 
 
 def _inside(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:

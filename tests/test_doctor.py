@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,20 @@ import pytest
 import faults
 import problems
 import steepest as st
+import writings
 from steepest.check.cases import COUNTS, cases, reference
-from steepest.check.gradient import doctor as tree
-from steepest.check.gradient import exam, factors, verdict
-from steepest.check.gradient.exam import Exam
-from steepest.check.report import CAUSES, Proof, Report
+from steepest.check.gradient import exam
+from steepest.check.gradient.doctor import check_gradient as visit
+from steepest.check.gradient.factors import MEASURES
+from steepest.check.gradient.row_weights import PAIRINGS
+from steepest.check.report import GRADIENT_CAUSES, Report
 from steepest.check.user import UserGradient
 from steepest.cli.main import main
 from steepest.errors import SteepestWarning
 
 Array = np.ndarray[Any, Any]
+LINE = faults.problem(faults.Setting("y ~ a + b*x", "mse", {"a": 0.3, "b": -1.2}))
+GOOD = faults.right(LINE)
 FACTS = {"form", "random", "precision", "non-smooth", "unknown"}  # observed, not repaired
 
 
@@ -38,10 +43,10 @@ def starts_may_be_assumed() -> Iterator[None]:
 
 def examined(user: Any, problem: st.Problem) -> Report:
     report = st.check_gradient(user, problem)
-    assert report.cause in (None, *CAUSES)
+    assert report.cause in (None, *GRADIENT_CAUSES)
     assert report.correct == (report.cause is None)
     json.dumps(report.to_dict(), allow_nan=False)
-    assert report.sentence in " ".join(report.text().split()) and "<div>" in report._repr_html_()
+    assert report.sentence in " ".join(report.text().split()) and report._repr_html_().endswith("</div>")
     return report
 
 
@@ -49,7 +54,7 @@ def examined(user: Any, problem: st.Problem) -> Report:
 
 
 def seeded() -> Iterator[tuple[faults.Fault, faults.Setting]]:
-    """Every fault in two problems, in turn, or in all that can have it where these are few."""
+    """Every fault in two problems, in turn, or in one where no other can have it. (benchmarks/doctor.py: all, 20 seeds.)"""
     for k, fault in enumerate(faults.FAULTS):
         found = 0
         for j in range(len(faults.SETTINGS)):
@@ -62,66 +67,128 @@ def seeded() -> Iterator[tuple[faults.Fault, faults.Setting]]:
 @pytest.mark.parametrize(("fault", "setting"), list(seeded()), ids=lambda part: getattr(part, "name", getattr(part, "loss", "")))
 def test_every_seeded_fault_is_named(fault: faults.Fault, setting: faults.Setting) -> None:
     problem = faults.problem(setting)
-    report = examined(faults.faulty(fault, problem, 0), problem)
+    report = examined(partial(faults.faulty(fault, problem, 0)), problem)  # partial: the source is this suite's, not a user's
     assert report.cause == fault.cause, report.text()
     if report.cause not in FACTS:
         assert report.proof is not None
         assert report.proof.points >= 5 and report.proof.worst <= exam.FITTED
 
 
+# What the doctor's tables hold, written down again.
+FACTORS: dict[str, Callable[[Array, Array], Any]] = {
+    "1": lambda w, theta: 3.0,
+    "n": lambda w, theta: len(w),
+    "1/n": lambda w, theta: 1 / len(w),
+    "Σw": lambda w, theta: w.sum(),
+    "1/Σw": lambda w, theta: 1 / w.sum(),
+    "n/Σw": lambda w, theta: 1 / w.mean(),
+    "n/(n - 1)": lambda w, theta: len(w) / (len(w) - 1) if len(w) > 1 else 1,
+    "n/(n + 1)": lambda w, theta: len(w) / (len(w) + 1),
+    "n - 1": lambda w, theta: len(w) - 1,
+    "1/(n - 1)": lambda w, theta: 1 / (len(w) - 1) if len(w) > 1 else 1,
+    "n**2": lambda w, theta: len(w) ** 2,
+    "1/n**2": lambda w, theta: len(w) ** -2.0,
+    "sqrt(n)": lambda w, theta: np.sqrt(len(w)),
+    "1/sqrt(n)": lambda w, theta: 1 / np.sqrt(len(w)),
+    "its parameter": lambda w, theta: theta,
+    "1/its parameter": lambda w, theta: 1 / theta,
+}
+PAIRED: dict[str, Callable[[Array], Array]] = {
+    "reverse": lambda y: y[::-1],
+    "late": lambda y: np.concatenate([y[-1:], y[:-1]]),
+    "early": lambda y: np.concatenate([y[1:], y[:1]]),
+    "sorted": lambda y: np.array(sorted(y)),
+    "its mean": lambda y: y * 0 + y.mean(),
+    "first row": lambda y: y * 0 + y[0],
+}
+
+
+@pytest.mark.parametrize("name", FACTORS)
+def test_every_factor_of_the_table_is_named(name: str) -> None:
+    assert set(FACTORS) == set(MEASURES)
+    problem = faults.problem(faults.Setting("y ~ a + b*x", "mse", {"a": 0.3, "b": -1.2}, weighted=True))
+    good = faults.right(problem)
+    report = examined(partial(lambda theta, rows: good(theta, rows) * FACTORS[name](rows["weights"], theta)), problem)
+    assert report.details["measure"] == name, report.text()
+
+
+@pytest.mark.parametrize("name", PAIRED)
+def test_every_wrong_pairing_of_the_table_is_named(name: str) -> None:
+    assert len(PAIRED) + 1 == len(PAIRINGS)  # and (n, 1) against (n,)
+    problem = faults.problem(faults.Setting("y ~ a + b*x", "log-cosh", {"a": 0.3, "b": -1.2}))
+    good = faults.right(problem)  # not linear in y: all pairs are no mean
+    report = examined(partial(lambda theta, rows: good(theta, {**rows, "y": PAIRED[name](rows["y"])})), problem)
+    assert report.cause == "rows" and "column y" in report.sentence and name in report.sentence
+
+
 def test_there_are_enough_kinds() -> None:
     assert len(faults.FAULTS) >= 30 and len(faults.SETTINGS) >= 6
-    assert {fault.cause for fault in faults.FAULTS} == set(CAUSES) - {"non-smooth", "unknown"}
+    assert {fault.cause for fault in faults.FAULTS} == set(GRADIENT_CAUSES) - {"non-smooth", "unknown"}
+
+
+@pytest.mark.parametrize("factor", [1 / 4, 4])
+def test_a_proof_does_not_hang_on_its_tolerance(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, module in sys.modules.items():
+        if name.startswith("steepest.check.gradient") and hasattr(module, "FITTED"):
+            monkeypatch.setattr(module, "FITTED", factor * exam.FITTED)
+    for fault in {fault.cause: fault for fault in faults.FAULTS}.values():
+        setting = next(s for s in faults.SETTINGS if faults.faulty(fault, faults.problem(s), 0) is not None)
+        problem = faults.problem(setting)
+        assert st.check_gradient(partial(faults.faulty(fault, problem, 0)), problem).cause == fault.cause
+
+
+def test_the_same_answer_three_times_by_luck_is_chance() -> None:
+    fault = next(fault for fault in faults.FAULTS if fault.name == "dropout")
+    problem = faults.problem(faults.SETTINGS[1], 2)
+    assert visit(partial(faults.faulty(fault, problem, 2)), problem, 2).cause == "random"
+
+
+def test_a_limit_that_is_reached_once_is_no_limit() -> None:
+    """The longest of a few gradients is always as long as the longest."""
+    report = examined(partial(lambda t, r: GOOD(t, r) * (1 + (len(r["y"]) == 13) * (t[0] > 0.3))), LINE)
+    assert "clipped" not in report.sentence
 
 
 # --- right gradients ---------------------------------------------------------------------------------------------------
 
 
-def in_single(gradient: Callable[..., Any]) -> Callable[..., Any]:
-    def single(theta: Array, rows: dict[str, Array]) -> Array:
-        answer: Array = gradient(theta.astype(np.float32), {name: column.astype(np.float32) for name, column in rows.items()})
-        return answer.astype(np.float32)
-
-    return single
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize(("number", "case"), list(enumerate(problems.CASES)), ids=lambda part: getattr(part, "formula", ""))
-def test_no_false_alarm(number: int, case: problems.Case, dtype: str) -> None:
+def test_no_false_alarm(number: int, case: problems.Case) -> None:
+    """Every problem with two losses and two writings, one of them in float32, in turn."""
     data = problems.columns(case)
     losses = problems.LOSSES[case.response]
     names = st.Problem(case.formula, data).parameters
-    for loss in {losses[0], losses[number % len(losses)]}:
+    kinds = [kind for kind in writings.WRITINGS if "autograd" not in kind]
+    for loss, single in zip((losses[0], losses[number % len(losses)]), (False, True), strict=True):
+        some = [kind for kind in kinds if ("float32" in kind) == single]
         problem = st.Problem(case.formula, data, loss, dict(zip(names, case.theta, strict=True)))
-        good = faults.right(problem)
-        report = examined(good if dtype == "float64" else in_single(good), problem)
-        assert report.correct, f"{loss}: {report.text()}"
+        kind = some[number % len(some)]
+        report = examined(writings.WRITINGS[kind](problem), problem)
+        assert report.correct, f"{loss}, {kind}: {report.text()}"
 
 
-def linear(p: int, rows: int = 60) -> st.Problem:
-    rng = np.random.default_rng(p)
-    data = {f"x{k}": rng.normal(size=rows) for k in range(p)} | {"y": rng.normal(size=rows)}
-    return st.Problem("y ~ " + " + ".join(f"w{k}*x{k}" for k in range(p)), data, start={f"w{k}": rng.normal() for k in range(p)})
+@pytest.mark.parametrize("name", list(writings.by_hand())[::3])
+def test_no_false_alarm_on_what_is_written_by_hand(name: str) -> None:
+    problem, gradient = writings.by_hand()[name]
+    assert examined(gradient, problem).correct
 
 
-def by_hand(theta: Array, rows: dict[str, Array]) -> Array:
-    """Of `linear`: another order of operations than the derivation's."""
-    x = np.stack([rows[f"x{k}"] for k in range(len(theta))])
-    answer: Array = 2 * (x @ (x.T @ theta - rows["y"])) / np.float32(x.shape[1])
-    return answer
+@pytest.mark.parametrize(("p", "kind"), list(zip([2, 3, 20, 50, 70, 20], writings.WIDE, strict=True)))
+def test_no_false_alarm_in_many_coordinates(p: int, kind: str) -> None:
+    assert examined(writings.WIDE[kind], writings.wide(p)).correct
 
 
-@pytest.mark.parametrize("p", [2, 3, 20, 200])
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_no_false_alarm_in_many_coordinates(p: int, dtype: str) -> None:
-    problem = linear(p)
-    assert examined(by_hand if dtype == "float64" else in_single(by_hand), problem).correct
+def test_autograd_is_right() -> None:
+    pytest.importorskip("torch")
+    problem = faults.problem(faults.SETTINGS[4])
+    assert examined(writings.WRITINGS["autograd"](problem), problem).correct
+    assert examined(writings.WRITINGS["autograd in float32"](problem), problem).correct
 
 
-def test_one_wrong_coordinate_among_two_hundred() -> None:
-    problem = linear(200)
-    report = examined(lambda theta, rows: by_hand(theta, rows) * (np.arange(200) != 17), problem)
-    assert report.cause == "coordinate" and "by w17 is 0" in report.sentence
+def test_one_wrong_coordinate_among_eighty() -> None:
+    problem = writings.wide(80)
+    report = examined(partial(lambda theta, rows: writings.WIDE["matrix"](theta, rows) * (np.arange(80) != 47)), problem)
+    assert report.cause == "coordinate" and f"by {problem.parameters[47]} is 0" in report.sentence
 
 
 def test_a_loss_that_differs_by_a_constant_is_no_fault() -> None:
@@ -130,22 +197,43 @@ def test_a_loss_that_differs_by_a_constant_is_no_fault() -> None:
     assert examined(lambda theta, rows: (loss(theta, rows) + np.sum(rows["y"]), good(theta, rows)), problem).correct
 
 
-def test_cancellation_is_not_wrong_mathematics() -> None:
-    """1 - cos(u) loses digits where u is small; in long double they come back."""
-    rng = np.random.default_rng(0)
-    data = {"x": rng.uniform(1e-4, 2e-4, 50), "y": rng.normal(size=50)}
-    problem = st.Problem("y ~ a*sin(b*x)**2", data, start={"a": 1.5, "b": 0.7})
+def cancelling(first: Callable[[Any], Any]) -> Callable[..., Array]:
+    """1 - cos(u) for 2·sin(u/2)**2 loses digits where u is small."""
 
     def gradient(theta: Array, rows: dict[str, Array]) -> Array:
-        a, b = theta
-        x = rows["x"]
+        a, b = first(theta)
+        x, y = first(rows["x"]), first(rows["y"])
         square = (1 - np.cos(2 * b * x)) / 2
-        e = 2 * (a * square - rows["y"])
+        e = 2 * (a * square - y)
         return np.array([np.mean(e * square), np.mean(e * a * np.sin(2 * b * x) * x)])
 
-    report = examined(gradient, problem)
-    assert report.correct or report.cause == "precision"
+    return gradient
+
+
+@pytest.mark.parametrize("first", [np.asarray, lambda values: np.asarray(values, dtype=np.float64)], ids=["rerun", "float64 only"])
+@pytest.mark.parametrize(("size", "cause"), [(0.3, None), (1e-4, None), (1e-7, "precision")])
+def test_cancellation_is_not_wrong_mathematics(first: Callable[[Any], Any], size: float, cause: str | None) -> None:
+    """In long double the digits come back; where that cannot be tried, the difference has another sign at the next point."""
+    rng = np.random.default_rng(0)
+    data = {"x": rng.uniform(size, 2 * size, 50), "y": rng.normal(size=50)}
+    report = examined(cancelling(first), st.Problem("y ~ a*sin(b*x)**2", data, start={"a": 1.5, "b": 0.7}))
+    assert report.cause == cause, report.text()
     assert "round" in report.sentence
+
+
+@pytest.mark.parametrize("error", [1e-9, 1e-7])
+def test_a_smooth_error_is_no_rounding(error: float) -> None:
+    assert not examined(partial(lambda t, r: GOOD(t, r) * (1 + error * np.array([1, 0]))), LINE).correct
+
+
+@pytest.mark.parametrize("k", range(2))
+def test_one_wrong_coordinate_does_not_hide_behind_the_rounding_of_another(k: int) -> None:
+    rng = np.random.default_rng(0)
+    problem = st.Problem(
+        "y ~ a*sin(b*x)**2", {"x": rng.uniform(1e-4, 2e-4, 50), "y": rng.normal(size=50)}, start={"a": 1.5, "b": 0.7}
+    )
+    wrong = np.where(np.arange(2) == k, 1 + 1e-6, 1)
+    assert not examined(partial(lambda t, r: cancelling(np.asarray)(t, r) * wrong), problem).correct
 
 
 # --- kinks -------------------------------------------------------------------------------------------------------------
@@ -167,105 +255,7 @@ def test_at_a_kink_any_slope_between_the_two_is_right(slope: Callable[[Array], A
     assert report.cause == cause, report.text()
 
 
-# --- real bugs (threads of public projects) ----------------------------------------------------------------------------
-
-LINE = faults.problem(faults.Setting("y ~ a + b*x", "mse", {"a": 0.3, "b": -1.2}))
-WAVE = faults.problem(faults.Setting("y ~ a*sin(w*x + p) + c*cos(w*x)", "mse", {"a": 1.2, "w": 2.5, "p": 0.4, "c": -0.6}))
-GOOD = faults.right(LINE)
-
-
-def line(sum_a: Callable[[Array], Any] = np.mean, sum_b: Callable[[Array], Any] = np.mean) -> Callable[..., Array]:
-    def gradient(theta: Array, rows: dict[str, Array]) -> Array:
-        e = theta[0] + theta[1] * rows["x"] - rows["y"]
-        return np.array([sum_a(2 * e), sum_b(2 * e * rows["x"])])
-
-    return gradient
-
-
-def mean_of_means(theta: Array, rows: dict[str, Array]) -> Array:
-    n = len(rows["y"])
-    parts = [GOOD(theta, {k: v[i : i + 4] for k, v in rows.items()}) for i in range(0, n, 4)]
-    return np.mean(parts, axis=0)
-
-
-def column_against_row(theta: Array, rows: dict[str, Array]) -> Array:
-    e = (theta[0] + theta[1] * rows["x"])[:, None] - rows["y"][None, :]
-    return np.array([np.mean(2 * e), np.mean(2 * e * rows["x"][:, None])])
-
-
-def second_use_only(theta: Array, rows: dict[str, Array]) -> Array:
-    a, w, p, c = theta
-    x = rows["x"]
-    e = 2 * (a * np.sin(w * x + p) + c * np.cos(w * x) - rows["y"])
-    by = [np.sin(w * x + p), -c * np.sin(w * x) * x, a * np.cos(w * x + p), np.cos(w * x)]
-    return np.array([np.mean(e * part) for part in by])
-
-
-def unselected_branch(theta: Array, rows: dict[str, Array]) -> Array:
-    guarded = np.where(rows["x"] > 0, 0.0, 1.0) * np.sqrt(-rows["x"])  # 0·nan
-    return GOOD(theta, rows) + 0 * guarded.sum()
-
-
-def norm_at_zero(theta: Array, rows: dict[str, Array]) -> Array:
-    apart = rows["x"] - rows["x"]
-    return GOOD(theta, rows) + np.sum(apart / np.sqrt(apart**2))
-
-
-class Accumulating:
-    grad = np.zeros(2)
-
-    def __call__(self, theta: Array, rows: dict[str, Array]) -> Array:
-        self.grad += GOOD(theta, rows)
-        return self.grad
-
-
-class OldPoint:
-    saved: Array | None = None
-
-    def __call__(self, theta: Array, rows: dict[str, Array]) -> Array:
-        before, self.saved = self.saved, theta.copy()
-        return GOOD(theta if before is None else before, rows)
-
-
-def in_half(theta: Array, rows: dict[str, Array]) -> Array:
-    return GOOD(theta.astype(np.float32), {k: v.astype(np.float32) for k, v in rows.items()}).astype(float)
-
-
-def with_dropout(theta: Array, rows: dict[str, Array]) -> Array:
-    keep = np.random.random(len(rows["y"])) > 0.5
-    return GOOD(theta, {**rows, "y": rows["y"] * keep})
-
-
-REAL = {
-    "DeepLearningZeroToAll#173, mxnet#2427, mistnet#33": (LINE, line(np.sum, np.sum), "missing-1/n"),
-    "d2l-en#1000": (LINE, lambda t, r: GOOD(t, r) / len(r["y"]), "factor"),
-    "kvfrans/notes#5": (LINE, line(np.mean, np.sum), "coordinate"),
-    "NeMo Automodel#3830": (LINE, lambda t, r: 8 * GOOD(t, r), "factor"),
-    "fairscale#1062": (LINE, lambda t, r: GOOD(t, r) / 4, "factor"),
-    "ms-swift#10165": (LINE, mean_of_means, "rows"),
-    "Godoy, p. 87": (LINE, Accumulating(), "accumulated"),
-    "CoursIA#926, pytorch#16045": (LINE, column_against_row, "rows"),
-    "convnetjs#17": (WAVE, second_use_only, "coordinate"),
-    "pytorch#197887": (LINE, OldPoint(), "stale"),
-    "PyBNF#535": (LINE, lambda t, r: GOOD(t, r) * np.array([1, 0]), "coordinate"),
-    "pytorch#68425": (LINE, unselected_branch, "form"),
-    "pytorch#2421, #89543": (LINE, norm_at_zero, "form"),
-    "DCNv2#13": (LINE, in_half, "precision"),
-    "CS231n: dropout on": (LINE, with_dropout, "random"),
-    "pytorch#2710: a column": (LINE, lambda t, r: GOOD(t, r)[:, None], "form"),
-}
-
-
-@pytest.mark.parametrize("name", REAL)
-def test_real_bugs(name: str) -> None:
-    problem, gradient, cause = REAL[name]
-    report = examined(gradient, problem)
-    assert report.cause == cause, report.text()
-
-
-def test_broadcast_and_mean_of_means_are_described() -> None:
-    assert "(n, 1) against (n,)" in examined(column_against_row, LINE).sentence
-    assert "is 8 times" in examined(lambda t, r: 8 * GOOD(t, r), LINE).sentence
+# --- other libraries ---------------------------------------------------------------------------------------------------
 
 
 def test_torch_functions() -> None:
@@ -367,7 +357,7 @@ def test_chance_of_others_is_left_alone() -> None:
 
 
 def test_an_unknown_fault_claims_nothing_and_shows_a_row() -> None:
-    report = examined(lambda t, r: np.sin(7 * GOOD(t, r)) + t[::-1] ** 3, LINE)
+    report = examined(partial(lambda t, r: np.sin(7 * GOOD(t, r)) + t[::-1] ** 3), LINE)
     assert report.cause == "unknown" and report.proof is None and report.line is None
     row = report.details["coordinates"][0]
     assert {"name", "yours", "ours", "ratio"} == set(row)
@@ -376,7 +366,7 @@ def test_an_unknown_fault_claims_nothing_and_shows_a_row() -> None:
 
 def test_the_row_to_redo_by_hand_is_right() -> None:
     """The numbers of the smallest row, read from the text and computed again."""
-    report = examined(lambda t, r: np.sin(7 * GOOD(t, r)), LINE)
+    report = examined(partial(lambda t, r: np.sin(7 * GOOD(t, r))), LINE)
     text = report.details["smallest row"]
     values = {part.split(" = ")[0].split()[-1]: float(part.split(" = ")[1]) for part in text.split("; there")[0].split(",")}
     e = values["a"] + values["b"] * values["x"] - values["y"]
@@ -419,59 +409,7 @@ def test_a_column_called_weights_is_no_weight_of_an_unweighted_problem() -> None
 def test_few_rows_are_enough() -> None:
     problem = st.Problem("H_0 ~ theta_0 + theta_1*x_1 + theta_2*x_2", "@instances")
     assert examined(faults.right(problem), problem).correct
-    assert examined(lambda t, r: faults.right(problem)(t, r) * len(r["x_1"]), problem).cause == "missing-1/n"
-
-
-# --- the doctor's own mutation test: a broken doctor is noticed --------------------------------------------------------
-
-
-def passes() -> bool:
-    """A small set of patients, judged rightly."""
-    try:
-        return (
-            st.check_gradient(GOOD, LINE).correct
-            and st.check_gradient(lambda t, r: GOOD(t, r) * (1 + 1e-9), LINE).cause == "precision"
-            and st.check_gradient(lambda t, r: GOOD(t, r) * len(r["y"]), LINE).cause == "missing-1/n"
-            and st.check_gradient(lambda t, r: GOOD(t, r) * 0.37, LINE).cause == "factor"
-            and st.check_gradient(lambda t, r: np.sin(7 * GOOD(t, r)) + t[::-1] ** 3, LINE).cause == "unknown"
-            and st.check_gradient(lambda t, r: 2 * GOOD(t, r) + 1e-3 * len(r["y"]), LINE).cause != "factor"
-            and st.check_gradient(in_half, LINE).cause == "precision"
-        )
-    except Exception:
-        return False
-
-
-def test_the_whole_doctor_passes() -> None:
-    assert passes()
-
-
-BREAKS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "tolerance a million times too wide": lambda m: m.setattr(exam, "unit", lambda kappa, dtype: 1e-9 * kappa + 1e-300),
-    "tolerance zero": lambda m: m.setattr(exam, "unit", lambda kappa, dtype: 0 * kappa + 1e-300),
-    "κ forgotten": lambda m: m.setattr(exam, "precision", lambda dtype: 1e-3),
-    "every proof passes": lambda m: m.setattr(Exam, "prove", lambda self, d: Proof(6, 62, 0.0, d.how)),
-    "no proof passes": lambda m: m.setattr(Exam, "prove", lambda self, d: None),
-    "everything agrees": lambda m: m.setattr(tree, "agreement", lambda e: Report(True, None, "Correct.")),
-    "nothing agrees": lambda m: m.setattr(tree, "agreement", lambda e: None),
-    "single precision is good enough": lambda m: m.setattr(verdict, "OWN_WAY", 1e12),
-    "no measure but 1": lambda m: m.setattr(factors, "MEASURES", {"1": factors.MEASURES["1"]}),
-    "constants rounded to fractions": lambda m: m.setattr(factors, "nice", lambda constant, error: float(round(constant))),
-}
-
-
-@pytest.mark.parametrize("name", [name for name in BREAKS if name != "every proof passes"])
-def test_a_broken_doctor_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    BREAKS[name](monkeypatch)
-    assert not passes()
-
-
-def test_a_diagnosis_without_proof_is_never_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The right factor at the points where it is found, another one at those held out."""
-    seen = {tuple(case.theta) for case in (*cases(LINE).many, *cases(LINE).ones)}
-    report = examined(lambda t, r: GOOD(t, r) * (2 if tuple(t) in seen else 3), LINE)
-    assert report.cause == "unknown"
-    monkeypatch.setattr(Exam, "prove", lambda self, d: Proof(6, 62, 0.0, d.how))
-    assert examined(lambda t, r: GOOD(t, r) * (2 if tuple(t) in seen else 3), LINE).cause == "factor"
+    assert examined(partial(lambda t, r: faults.right(problem)(t, r) * len(r["x_1"])), problem).cause == "missing-1/n"
 
 
 # --- the command -------------------------------------------------------------------------------------------------------

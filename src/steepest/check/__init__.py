@@ -7,7 +7,9 @@ In: a derivation, theta and columns. Out: a table of engines, or a `Report` with
     agreement/     every engine at several points → Agreement
     report.py      what a doctor says: cause, sentence, line, proof
     user.py        the user's gradient, called without harm;  load.py: a function out of a file;  cases.py: where it is tried
+    marking.py     many files, each examined in a process of its own → Mark
     program/       the user's source: the line whose repair mends the gradient
     gradient/      the doctor for a gradient that somebody wrote, with its tree of questions
+    function/      the same where there is no formula: a function of PyTorch or JAX with its own backward
     loop/          the doctor for a descent loop, from theta step by step
 """

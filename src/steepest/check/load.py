@@ -15,10 +15,18 @@ from steepest.language.names import printable
 NAME = "gradient"  # where none is given
 
 
+class LoadError(DataError):
+    """The file's own code raised, at this line of it."""
+
+    def __init__(self, sentence: str, line: int | None) -> None:
+        super().__init__(sentence)
+        self.line = line
+
+
 def load(place: str) -> Any:
     """The function of "mygrad.py:gradient"; without a name it is `gradient`. The file's folder can be imported from.
 
-    Raises OptionError for a file or a name that is not there, DataError where the file's code raises; what it prints is dropped.
+    Raises OptionError for a file or a name that is not there, LoadError where the file's code raises; what it prints is dropped.
     """
     path, name = _split(place)
     if not path.is_file():
@@ -32,9 +40,10 @@ def load(place: str) -> Any:
         with contextlib.redirect_stdout(io.StringIO()):
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        where = _line(error, path)
-        what = printable(" ".join(str(error).split()), 200)
-        raise DataError(f"{printable(path.name, 200)}{where} raised {type(error).__name__}: {what}") from None
+        line = _line(error, str(spec.origin))
+        where = f", line {line}," if line else ""
+        what = f"{type(error).__name__}: {printable(' '.join(str(error).split()), 200)}".removesuffix(": ")
+        raise LoadError(f"{printable(path.name, 200)}{where} raised {what}", line) from None
     finally:
         sys.path.remove(str(path.parent.resolve()))
     if not hasattr(module, name):
@@ -50,12 +59,12 @@ def _split(place: str) -> tuple[Path, str]:
     return (Path(path), name) if colon and path.endswith(".py") else (Path(place), NAME)
 
 
-def _line(error: BaseException, path: Path) -> str:
+def _line(error: BaseException, path: str) -> int | None:
     if isinstance(error, SyntaxError) and error.lineno:
-        return f", line {error.lineno},"
+        return error.lineno
     line, step = None, error.__traceback__
     while step is not None:
-        if step.tb_frame.f_code.co_filename == str(path):
+        if step.tb_frame.f_code.co_filename == path:
             line = step.tb_lineno
         step = step.tb_next
-    return f", line {line}," if line else ""
+    return line

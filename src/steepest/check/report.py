@@ -15,11 +15,18 @@ if TYPE_CHECKING:
     from steepest.check.cases import Case
     from steepest.check.user import UserGradient
 
-CAUSES = (
+GRADIENT_CAUSES = (
     "missing-1/n", "sign", "factor", "accumulated", "stale", "transposed", "coordinate", "rows", "node", "precision",
     "non-smooth", "random", "form", "loss-differs", "two-faults", "unknown",
 )  # fmt: skip
+LOOP_CAUSES = (
+    "not-zeroed", "other-parameter", "sequential-update", "stale", "momentum", "weight-decay", "schedule", "scaled", "sign",
+    "frozen", "unknown",
+)  # fmt: skip
+MARKING_CAUSES = ("load", "time", "memory", "exit")  # a file without a verdict on its gradient
+CAUSES = tuple(dict.fromkeys(GRADIENT_CAUSES + LOOP_CAUSES + MARKING_CAUSES))
 WIDTH = 80
+LONG = 100  # characters of a quoted line
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,14 @@ class Report:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def text(self) -> str:
-        """For a terminal: the sentence, the proof, and where the cause is unknown, the numbers."""
+        """For a terminal: the sentence, the line of the user's file, the proof, and where the cause is unknown, the numbers."""
         blocks = [textwrap.fill(part, WIDTH, break_on_hyphens=False) for part in self._sentences()]
+        quoted = self._quoted()
+        if quoted:
+            wide = len(str(quoted[-1][0]))
+            blocks.insert(
+                1, "\n".join(f"{'>' if number == self.line else ' '} {number:{wide}} | {text}" for number, text in quoted)
+            )
         rows = self._table()
         if rows:
             widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
@@ -84,12 +97,38 @@ class Report:
         return self.text()
 
     def _repr_html_(self) -> str:
-        colour = "#1a7f37" if self.correct else "#b42318"
-        head = html.escape("correct" if self.correct else str(self.cause))
-        body = "".join(f"<p style='margin:0.3em 0'>{html.escape(part)}</p>" for part in self._sentences())
-        rows = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self._table())
-        table = f"<table>{rows}</table>" if rows else ""
-        return f"<div><strong style='color:{colour}'>{head}</strong>{body}{table}</div>"
+        """For a notebook, in its own colours, light or dark."""
+        colour = "#1a7f37" if self.correct else "#d1242f"
+        head = html.escape("correct" if self.correct else str(self.cause)) + (f" · line {self.line}" if self.line else "")
+        first, *others = (f"<p style='margin:0.4em 0'>{html.escape(part)}</p>" for part in self._sentences())
+        quoted = "".join(
+            f"<div{f' style=background:{colour}22' if number == self.line else ''}>{number:>4}  {html.escape(text)}</div>"
+            for number, text in self._quoted()
+        )
+        code = f"<pre style='margin:0.4em 0;padding:0.3em;line-height:1.4'>{quoted}</pre>" if quoted else ""
+        return (
+            f"<div style='max-width:50em;border-left:4px solid {colour};padding-left:0.8em'>"
+            f"<strong style='color:{colour}'>{head}</strong>{first}{code}{''.join(others)}{self._html_table()}</div>"
+        )
+
+    def _html_table(self) -> str:
+        rows = self._table()
+        if not rows:
+            return ""
+        head, *body = (
+            "".join(
+                f"<{tag} style='text-align:{'left' if k == 0 else 'right'}'>{html.escape(cell)}</{tag}>"
+                for k, cell in enumerate(row)
+            )
+            for tag, row in zip(["th", *["td"] * len(rows)], rows, strict=False)
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(f'<tr>{row}</tr>' for row in body)}</tbody></table>"
+
+    def _quoted(self) -> list[tuple[int, str]]:
+        """The faulty line of the user's file and its neighbours, each with its number."""
+        lines: Mapping[int, str] = self.details.get("source", {})
+        texts = textwrap.dedent("\n".join(lines.values())).split("\n")
+        return [(number, text if len(text) <= LONG else text[: LONG - 1] + "…") for number, text in zip(lines, texts, strict=False)]
 
     def _sentences(self) -> list[str]:
         parts = [self.sentence]

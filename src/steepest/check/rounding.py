@@ -225,7 +225,7 @@ def _quotient(a: Measure, b: Measure, divisor: Any) -> Measure:
     mass = a.mass / abs(divisor)
     own = np.where(a.mass == 0, 0.0, 2 * mass + TINY * (1 + a.mass))
     own = np.where(np.isinf(1 / abs(divisor)), np.inf, own)
-    return _closed(mass, a.error / abs(divisor) + mass / abs(divisor) * b.error + own)
+    return _closed(mass, a.error / abs(divisor) + mass * (b.error / abs(divisor)) + own)
 
 
 def _scales(node: Node) -> bool:

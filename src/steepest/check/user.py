@@ -14,6 +14,7 @@ import linecache
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 SECONDS = 10.0  # for one call
+BUDGET = 60.0  # seconds for all calls together
 TORCH_SEED = 3.0  # what a Function's loss is multiplied by
 
 
@@ -58,15 +60,25 @@ class Unusable(Exception):
         self.line = line
 
 
-class UserGradient:
-    """What the user gave, for so many parameters and these columns."""
+class TooLong(BaseException):
+    """A call took longer than is allowed. Not an Exception: the user's own `except Exception` must not swallow it."""
 
-    def __init__(self, given: Any, parameters: Sequence[str], columns: Sequence[str], seconds: float = SECONDS) -> None:
+
+class TooSlow(BaseException):
+    """All calls together did. Not an Exception: it ends the visit, whatever step of it was being tried."""
+
+
+class UserGradient:
+    """What the user gave, for so many parameters and these columns. `seconds` limit a call, `budget` all of them together."""
+
+    def __init__(
+        self, given: Any, parameters: Sequence[str], columns: Sequence[str], seconds: float = SECONDS, budget: float = BUDGET
+    ) -> None:
         self.given = given
         self.parameters = tuple(parameters)
         self.columns = tuple(columns)
-        self.seconds = seconds
-        self.calls = 0
+        self.seconds, self.budget = seconds, budget
+        self.calls, self.spent = 0, 0.0
         self._adapted, self.kind = adapted(given, self.columns)
 
     @property
@@ -100,16 +112,15 @@ class UserGradient:
 
     def raw(self, theta: Array, columns: Mapping[str, Array]) -> Raw:
         """One call on copies. What it prints and warns is kept; what it raises becomes Unusable."""
-        self.calls += 1
         given_theta = np.array(theta)
         given = {name: np.array(column) for name, column in columns.items()}
         printed = io.StringIO()
         with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"), _quietly(printed):
             warnings.simplefilter("always")
             try:
-                with _limited(self.seconds):
+                with self.limited():
                     value = self._adapted(given_theta, given)
-            except (Exception, SystemExit, _TooLong) as error:
+            except (Exception, SystemExit, TooLong) as error:
                 raise Unusable(*self._raised(error)) from None
         said = tuple(dict.fromkeys(str(w.message)[:200] for w in caught))
         changed = ("theta",) * (not _same(given_theta, theta)) + tuple(
@@ -117,8 +128,22 @@ class UserGradient:
         )
         return Raw(value, changed, printed.getvalue()[:2000], said)
 
+    @contextlib.contextmanager
+    def limited(self) -> Iterator[None]:
+        """Around every run of the user's program. Raises TooLong in it, and TooSlow where the runs before it took the budget."""
+        if self.spent > self.budget:
+            took = f"{self.calls} calls took {self.spent:.3g} seconds"
+            raise TooSlow(f"Your gradient is too slow to examine: {took}, and {self.budget:g} are allowed.")
+        self.calls += 1
+        began = time.perf_counter()
+        try:
+            with _limited(self.seconds):
+                yield
+        finally:
+            self.spent += time.perf_counter() - began
+
     def _raised(self, error: BaseException) -> tuple[str, int | None]:
-        if isinstance(error, _TooLong):
+        if isinstance(error, TooLong):
             return f"a call took more than {self.seconds:g} seconds and was stopped", None
         line = None
         code = getattr(self.function, "__code__", None)
@@ -234,10 +259,6 @@ def _same(a: Array, b: Array) -> bool:
     return a.shape == np.shape(b) and bool(np.array_equal(a, b, equal_nan=True))
 
 
-class _TooLong(BaseException):
-    """Not an Exception: the user's own `except Exception` must not swallow it."""
-
-
 @contextlib.contextmanager
 def _limited(seconds: float) -> Iterator[None]:
     """Raises in the call when the time is over. Only the main thread of POSIX systems can; elsewhere there is no limit."""
@@ -246,7 +267,7 @@ def _limited(seconds: float) -> Iterator[None]:
         return
 
     def stop(*_: Any) -> None:
-        raise _TooLong
+        raise TooLong
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)

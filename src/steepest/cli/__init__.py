@@ -7,6 +7,7 @@ exit code.
     fit.py, descend.py, compare.py, rerun.py, derive.py, check.py, doctor.py, methods.py, examples.py    a command each
     options.py    the options that commands share, and their words → values, strictly: nothing is evaluated
     output.py     header, table, sentence, JSON, notes
+    marking.py    many files for the doctor, a row each; and the process that marks one
     progress.py   a line on stderr while a long descent runs;  interrupt.py: Ctrl-C at a safe moment
 
 Exit codes: 0 converged, or the steps or the time asked for are done; 1 an error, or a run that stopped before that;

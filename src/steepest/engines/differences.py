@@ -6,7 +6,7 @@ confirm best. Source: Richardson 1911; Ridders 1982, Advances in Engineering Sof
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -37,6 +37,7 @@ class DifferenceKernels:
         self.derivation = derivation
         self._value = cache(self._compile)
 
+    @np.errstate(all="ignore")
     def sums(self, kind: str, theta: Array, columns: Sequence[Array], weights: Array | None, total: float) -> Array:
         """Sums over the rows of every output of the program `kind`, times the weights."""
         if kind == "value":
@@ -51,8 +52,13 @@ class DifferenceKernels:
         found = [derivative(self._along(kind, theta, columns, None, k), *step(theta, k))[0] for k in range(len(theta))]
         return np.array([*self._first(kind, theta, columns, None), *found])
 
-    def slopes(self, kind: str, theta: Array, columns: Sequence[Array], weights: Array | None) -> tuple[Array, Array]:
-        """The derivatives of the summed loss ("gradient") or prediction ("jacobian"), (p,), and about how far off they are."""
+    def slopes(
+        self, kind: str, theta: Array, columns: Sequence[Array], weights: Array | None, rounding: float = 0.0
+    ) -> tuple[Array, Array]:
+        """The derivatives of the summed loss ("gradient") or prediction ("jacobian"), (p,), and about how far off they are.
+
+        `rounding` is how far off the sum itself may be, beyond a few roundings of it, where that is known.
+        """
         found = []
         for k in range(len(theta)):
             rows = self._along(kind, theta, columns, weights, k)
@@ -61,7 +67,7 @@ class DifferenceKernels:
                 value, mass = rows(x)
                 return np.sum(value, keepdims=True), np.sum(mass, keepdims=True)
 
-            found.append(derivative(summed, *step(theta, k)))
+            found.append(derivative(summed, *step(theta, k), rounding))
         return np.concatenate([value for value, _ in found]), np.concatenate([error for _, error in found])
 
     def vector(self, values: Any) -> Array:
@@ -108,7 +114,13 @@ def step(theta: Array, k: int) -> tuple[float, float]:
     return float(theta[k]), FIRST * max(1.0, abs(float(theta[k])))
 
 
-def derivative(f: Callable[[float], tuple[Array, Array]], x: float, size: float) -> tuple[Array, Array]:
+def pairs(x: float, size: float) -> Iterator[tuple[float, float]]:
+    """The points above and below x that are used."""
+    return ((x + size / 2**halving, x - size / 2**halving) for halving in range(HALVINGS))
+
+
+@np.errstate(all="ignore")
+def derivative(f: Callable[[float], tuple[Array, Array]], x: float, size: float, rounding: float = 0.0) -> tuple[Array, Array]:
     """f'(x) and about its error, element by element; f gives values and the mass that rounding acts on. No estimate: NaN, inf.
 
     >>> value, error = derivative(lambda u: (np.sin([u]), np.ones(1)), 1.0, 0.125)
@@ -118,16 +130,14 @@ def derivative(f: Callable[[float], tuple[Array, Array]], x: float, size: float)
     shape = f(x)[0].shape
     best, least = np.full(shape, np.nan), np.full(shape, np.inf)
     before: list[Array] = []
-    with np.errstate(all="ignore"):
-        for halving in range(HALVINGS):
-            up, down = x + size / 2**halving, x - size / 2**halving
-            (above, mass), (below, other) = f(up), f(down)
-            row = [(above - below) / (up - down)]
-            noise = ROUNDINGS * EPS * np.maximum(mass, other) / (up - down)
-            for j, coarser in enumerate(before[:COLUMNS], start=1):
-                row.append(row[-1] + (row[-1] - coarser) / (4**j - 1))
-                error = np.maximum(abs(row[j] - row[j - 1]), abs(row[j] - coarser)) + noise
-                better = error < least
-                best, least = np.where(better, row[j], best), np.where(better, error, least)
-            before = row
+    for up, down in pairs(x, size):
+        (above, mass), (below, other) = f(up), f(down)
+        row = [(above - below) / (up - down)]
+        noise = (rounding + ROUNDINGS * EPS * np.maximum(mass, other)) / (up - down)
+        for j, coarser in enumerate(before[:COLUMNS], start=1):
+            row.append(row[-1] + (row[-1] - coarser) / (4**j - 1))
+            error = np.maximum(abs(row[j] - row[j - 1]), abs(row[j] - coarser)) + noise
+            better = error < least
+            best, least = np.where(better, row[j], best), np.where(better, error, least)
+        before = row
     return best, least

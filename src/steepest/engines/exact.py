@@ -8,18 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
+from math import nan
 from typing import Any
 
 import numpy as np
 
 from steepest.calculus.derivation import Derivation
+from steepest.errors import EngineError
+from steepest.language.constants import OPERATORS
 from steepest.language.expand import expand
 from steepest.language.functions import FUNCTIONS
-from steepest.language.program import Node, Program
+from steepest.language.program import COMPARISONS, Node, Program
 
 Array = np.ndarray[Any, Any]
 MOST_DIGITS = 10_000
-PRINTED = frozenset(name for name, row in FUNCTIONS.items() if row.sympy)
+FINEST = 100  # denominator of an exponent
+EXPRESSION = 100  # digits of a rational number that cost as much as an irrational one
+PIECEWISE = ("sign", "min", "max")  # written out: SymPy's own compare numbers at any cost
+PRINTED = frozenset(name for name, row in FUNCTIONS.items() if row.sympy and name not in PIECEWISE)
 
 
 class TooManyDigits(ArithmeticError):
@@ -40,10 +46,12 @@ class ExactKernels:
 
     def sums(self, kind: str, theta: Array, columns: Sequence[Array], weights: Array | None, total: Any) -> Array:
         """Sums over the rows of every output of the program `kind`, times the weights, as SymPy numbers."""
+        import sympy
+
         outputs = self.rows(kind, theta, columns)
         if weights is not None:
             outputs = outputs * np.array([exact(w) for w in weights], dtype=object)
-        return np.array([checked(sum(line)) for line in outputs], dtype=object)
+        return np.array([checked(sympy.Add(*line)) for line in outputs], dtype=object)
 
     def rows(self, kind: str, theta: Array, columns: Sequence[Array]) -> Array:
         """Outputs × rows."""
@@ -54,6 +62,14 @@ class ExactKernels:
             values = evaluate(program, lambda node, leaves=leaves: leaves[node.op][node.value])  # type: ignore[misc]
             out[:, i] = [values[index] for index in program.outputs.values()]
         return out
+
+    def length(self, kind: str, theta: Array, columns: Sequence[Array]) -> int:
+        """About how many digits and terms the numbers of all rows come to, at most. Their cost, known beforehand."""
+        leaves = {
+            "parameter": [digits(Fraction(value)) for value in theta],
+            "column": [max(digits(Fraction(value)) for value in column) for column in columns],
+        }
+        return len(columns[0]) * length(self._program(kind), leaves)
 
     def vector(self, values: Sequence[Any]) -> Array:
         return np.array([exact(value) for value in values], dtype=object)
@@ -87,24 +103,9 @@ def exact(value: Any) -> Any:
 
 
 def evaluate(program: Program, leaf: Callable[[Node], Any]) -> list[Any]:
-    """The exact value of every node, for one row. Branches of `where` that are not taken may be undefined."""
+    """The value of every node, for one row: NaN where it is not real. Branches of `where` that are not taken may be undefined."""
     import sympy
 
-    operations: Mapping[str, Callable[..., Any]] = {
-        "+": lambda a, b: a + b,
-        "-": lambda a, b: a - b,
-        "*": lambda a, b: a * b,
-        "/": lambda a, b: a / b,
-        "neg": lambda a: -a,
-        "**": power,
-        "where": lambda condition, a, b: a if condition else b,
-        "<": lambda a, b: bool(a < b),
-        "<=": lambda a, b: bool(a <= b),
-        ">": lambda a, b: bool(a > b),
-        ">=": lambda a, b: bool(a >= b),
-        "==": lambda a, b: bool(sympy.Eq(a, b)),
-        "!=": lambda a, b: bool(sympy.Ne(a, b)),
-    }
     values: list[Any] = []
     for node in program.nodes:
         args = [values[a] for a in node.args]
@@ -119,26 +120,66 @@ def evaluate(program: Program, leaf: Callable[[Node], Any]) -> list[Any]:
             values.append(gegenbauer(n, alpha, args[0]))
         elif node.op == "sinc":
             values.append(sinc(node.value, args[0]))
+        elif node.op in COMPARISONS:
+            values.append(OPERATORS[node.op](order(*args), 0))
         else:
-            operation = operations.get(node.op) or getattr(sympy, FUNCTIONS[node.op].sympy)
+            operation = OPERATIONS.get(node.op) or OPERATORS.get(node.op) or getattr(sympy, FUNCTIONS[node.op].sympy)
             values.append(checked(operation(*args)))
     return values
+
+
+def order(a: Any, b: Any) -> float:
+    """The sign of a - b, or NaN where one of them is not real. Raises EngineError where 100 digits do not tell."""
+    import sympy
+
+    if sympy.zoo in (a, b):
+        raise EngineError("engine 'sympy': a number that was divided by 0 is compared, and may be positive or negative")
+    gap = sympy.Integer(0) if a == b and a is not sympy.nan else a - b
+    if not gap.is_Rational:
+        gap = gap.evalf(15)
+        if not gap.is_extended_real or gap is sympy.nan:
+            return nan
+        if gap.is_Float and gap._prec == 1:
+            raise EngineError("engine 'sympy': two exact numbers that are compared agree in 100 digits, and may be equal or not")
+    return int(bool(gap > 0)) - int(bool(gap < 0))
+
+
+def magnitude(u: Any) -> Any:
+    return -u if order(u, exact(0)) < 0 else u
+
+
+def logarithm(u: Any) -> Any:
+    import sympy
+
+    return sympy.log(u) if u != 0 else -sympy.oo
 
 
 def power(base: Any, exponent: Any) -> Any:
     if base.is_Rational and exponent.is_Integer and digits(base) * abs(int(exponent)) > MOST_DIGITS:
         raise TooManyDigits
+    if exponent.is_Rational and exponent.q > FINEST:  # SymPy takes roots of integers to this power apart
+        raise EngineError(
+            f"engine 'sympy': a power of {float(exponent):.6g} is an exact number only as a root of order {FINEST} or less"
+        )
     return base**exponent
 
 
+OPERATIONS: Mapping[str, Callable[..., Any]] = {
+    "**": power, "where": lambda condition, a, b: a if condition else b, "abs": magnitude, "log": logarithm
+}  # fmt: skip
+
+
 def digits(value: Any) -> int:
-    return max(int(value.p).bit_length(), int(value.q).bit_length()) * 3 // 10
+    return max(int(value.numerator).bit_length(), int(value.denominator).bit_length()) * 3 // 10
 
 
 def checked(value: Any) -> Any:
+    import sympy
+
     if getattr(value, "is_Rational", False) and digits(value) > MOST_DIGITS:
         raise TooManyDigits
-    return value
+    real = value.is_extended_real is not False or value is sympy.zoo
+    return value if real and not isinstance(value, sympy.AccumBounds) else sympy.nan
 
 
 def gegenbauer(n: int, alpha: Fraction, u: Any) -> Any:
@@ -164,3 +205,32 @@ def sinc(n: int, u: Any) -> Any:
         wave = sympy.sin(sympy.pi * u + k * sympy.pi / 2)
         value = (sympy.pi ** (k - 1) * wave - k * value) / u
     return value
+
+
+def length(program: Program, leaves: Mapping[str, Sequence[int]]) -> int:
+    """Digits of all nodes together, at most; an irrational number is an expression, and its digits are those of its terms.
+
+    Sums and products have those of both sides. A polynomial of an irrational number is an expression that doubles order by order.
+    """
+    sizes: list[int] = []
+    rational: list[bool] = []
+    for node in program.nodes:
+        op, args, value = node
+        sides = [sizes[a] for a in args]
+        whole = all(rational[a] for a in args) and op != "pi" and (op not in FUNCTIONS or op in ("abs", "where"))
+        size = sum(sides) + 1
+        if op in leaves:
+            size = leaves[op][value]
+        elif op == "number":
+            size = digits(value)
+        elif op == "gegenbauer":
+            size *= value[0] if whole else 2 ** value[0]
+        elif op == "where":
+            size = max(sides[1:])
+        elif op == "**":
+            exponent = program.nodes[args[1]]
+            whole = whole and exponent.op == "number" and exponent.value.denominator == 1
+            size = sides[0] * abs(int(exponent.value)) if whole else size
+        sizes.append(size)
+        rational.append(whole)
+    return sum(sizes) + EXPRESSION * rational.count(False)

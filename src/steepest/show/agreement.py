@@ -56,7 +56,7 @@ def first_point(found: Agreement) -> list[Rows]:
 
 def first_title(found: Agreement) -> str:
     theta = ", ".join(f"{printable(k, 40)} = {v:.6g}" for k, v in zip(found.parameters, found.thetas[0], strict=True))
-    return f"Differences at {textwrap.shorten(theta, 4 * WIDTH, placeholder=' …')}, in units of the last place:"
+    return f"At {textwrap.shorten(theta, 4 * WIDTH, placeholder=' …')}: the reference, and differences from it in ulps:"
 
 
 def sample_rows(found: Agreement) -> Rows:
@@ -74,8 +74,8 @@ def sample_rows(found: Agreement) -> Rows:
 
 def sample_title(found: Agreement) -> str:
     return (
-        f"The mean of the {found.samples.rows:,} single-row gradients is the gradient; the standard deviation of "
-        f"one row's and of a sampled batch's:"
+        f"The mean of the {found.samples.rows:,} single-row gradients is the gradient, but for rounding. Beside it, the "
+        f"standard deviation of one row's gradient and of a sampled batch's:"
     )
 
 
@@ -96,8 +96,12 @@ def sentences(found: Agreement) -> list[str]:
     said += [f"{name} was left out: {why}" for name, why in found.missing.items()]
     points = len(found.thetas)
     kinds = " and ".join(dict.fromkeys(found.reference))
-    whole = "All agree" if found.ok else "Not all agree"
-    return [f"{whole}, at {points} point{'' if points == 1 else 's'}; compared with: {kinds}.", *said]
+    whole = "All agree" if all(v.verdict == "agree" for v in found.verdicts) else "No difference without a known cause"
+    return [
+        f"{whole if found.ok else 'Not all agree'}, at {points} point{'' if points == 1 else 's'}; compared with: {kinds}.",
+        "ulps: the largest difference, in units of the last place. Of the bound: 1 is all that rounding allows.",
+        *said,
+    ]
 
 
 def _ulps(line: Line) -> str:

@@ -1,6 +1,6 @@
 """Engines against each other: loss and gradient at several points, how far apart, and why.
 
-The reference is exact (50 digits) where that takes less than a second, and the engine `numpy` elsewhere. A difference is
+The reference is exact (50 digits) where that takes less than about half a second, and the engine `numpy` elsewhere. A difference is
 allowed up to ε·(κ of the engine + κ of the reference); see rounding.py.
 """
 
@@ -8,22 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from steepest.check.agreement.differences import At, allowed, cause, jump, measured, notes, sums
+from steepest.check.agreement.differences import cause, jump, notes
+from steepest.check.agreement.exact import exact_sums, is_small
+from steepest.check.agreement.measure import At, allowed, measured, sums
 from steepest.check.agreement.samples import Samples, samples
-from steepest.check.agreement.written import WrittenKernels, exact_sums, is_small
+from steepest.check.agreement.written import WrittenKernels
 from steepest.check.report import plain
 from steepest.check.rounding import EPS, sums_bound
 from steepest.descent.objective import Array, Objective
 from steepest.engines.differences import DifferenceKernels
-from steepest.engines.exact import TooManyDigits
+from steepest.engines.exact import ExactKernels, TooManyDigits
 from steepest.engines.table import ENGINES, why_not
 from steepest.errors import EngineError, OptionError
 
 SLOW = 100_000  # operations of all rows, times parameters, beyond which differences take a second a point
+LONG = 500_000  # digits of all numbers at all points, beyond which exact ones take some seconds
 AGREE, CAUSE, DIFFER = "agree", "differ, cause known", "differ"
 
 
@@ -121,11 +125,16 @@ class Agreement:
 
 
 def check(through: Callable[[str], Objective], engines: Sequence[str] | None, first: Array, count: int, seed: int) -> Agreement:
-    """The engines of the table, or those asked for, at `first` and at count - 1 points around it."""
+    """The engines of the table, or those asked for, at `first` and at count - 1 points around it.
+
+    Raises EngineError where none of them can be used here, OptionError for an unknown name or a wrong count.
+    """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise OptionError(f"points is {count!r}: give a whole number, 1 or more")
     asked = list(ENGINES) if engines is None else list(engines)
     missing = {name: reason for name in asked if (reason := why_not(name))}
+    if asked and len(missing) == len(asked):
+        raise EngineError(missing[asked[0]])
     return compare(through, [n for n in asked if n not in missing], points(through("numpy"), first, count, seed), missing, seed)
 
 
@@ -141,26 +150,32 @@ def compare(
     for name in (*engines, written.kernels.name):
         try:
             engine = written if name == written.kernels.name else through(name)
-            count = _affordable(engine, len(ats))
+            count = _affordable(engine, ats)
             for point, (at, truth) in enumerate(zip(ats[:count], truths, strict=False)):
                 lines += _lines(engine, written if name == "numpy" else numpy, at, point, truth, name)
         except (EngineError, TooManyDigits) as error:
             missing[name] = str(error)
             continue
         if count < len(ats):
-            said.append(f"{name} is slow, and was run at the first point only")
+            said.append(f"{name} is slow here, and was run at {'the first point' if count == 1 else f'{count} points'} only")
     formula = numpy.derivation.formula
     names = tuple("exact, 50 digits" if truth.exact else "engine numpy" for truth in truths)
     found = samples(numpy, thetas[0], seed)
     return Agreement(formula.text, formula.parameters, np.array(thetas), names, tuple(lines), missing, tuple(said), found)
 
 
-def _affordable(engine: Objective, points: int) -> int:
-    """At how many points an engine is run. Raises EngineError for 0."""
-    if engine.kernels.name == "sympy" and not is_small(engine.derivation, engine.columns.rows):
-        raise EngineError(f"it is exact and slow, and there are {engine.columns.rows:,} rows")
-    slow = isinstance(engine.kernels, DifferenceKernels) and engine.work() * len(engine.derivation.formula.parameters) > SLOW
-    return 1 if slow else points
+def _affordable(engine: Objective, ats: Sequence[At]) -> int:
+    """At how many points, from the first, an engine is run: its cost is known beforehand. Raises EngineError for 0."""
+    kernels = engine.kernels
+    if isinstance(kernels, DifferenceKernels):
+        return 1 if engine.work() * len(engine.derivation.formula.parameters) > SLOW else len(ats)
+    if not isinstance(kernels, ExactKernels):
+        return len(ats)
+    lengths = [kernels.length("gradient", at.theta, at.columns) if is_small(engine.derivation, at.rows) else inf for at in ats]
+    count = int(np.count_nonzero(np.cumsum(lengths) <= LONG))
+    if not count:
+        raise EngineError(f"its exact numbers would come to more than {LONG:,} digits in {engine.columns.rows:,} rows")
+    return count
 
 
 class Truth(NamedTuple):
@@ -188,9 +203,10 @@ def points(objective: Objective, first: Array, count: int, seed: int) -> list[Ar
 def _truth(objective: Objective, at: At) -> Truth:
     exact = exact_sums(objective.derivation, *at) if is_small(objective.derivation, at.rows) else None
     kinks = bool(len(sums_bound(objective.derivation, "gradient", list(at.theta), at.columns, at.weights).undecided))
-    if exact is not None:
-        return Truth(exact, EPS * abs(exact), True, kinks)
-    return Truth(sums(objective, at), allowed(objective, at), False, kinks)
+    rounding = allowed(objective, at)
+    if exact is None:
+        return Truth(sums(objective, at), rounding, False, kinks)
+    return Truth(exact, EPS * abs(exact) + np.where(np.isfinite(rounding), EPS**2 * rounding, 0.0), True, kinks)
 
 
 def _lines(engine: Objective, witness: Objective, at: At, point: int, truth: Truth, name: str) -> list[Line]:
@@ -218,4 +234,4 @@ def _judged(value: float, right: float, bound: float) -> tuple[float | None, flo
         return None, np.inf, DIFFER
     ulps = float(gap / np.spacing(abs(right))) if right else (0.0 if gap == 0 else None)
     share = 0.0 if gap == 0 else (float(gap / bound) if bound > 0 else np.inf)  # nan: nothing is known of the rounding
-    return ulps, share, AGREE if gap == 0 or gap <= bound else DIFFER
+    return ulps, share, AGREE if gap == 0 or gap <= bound < np.inf else DIFFER

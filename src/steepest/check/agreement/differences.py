@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from steepest.check.agreement.measure import At, allowed, measured, precision, sums
 from steepest.check.agreement.written import lost_digits, short, written_kappa
-from steepest.check.rounding import EPS, sums_bound
+from steepest.check.rounding import EPS, TINY, sums_bound
 from steepest.descent.objective import Array, Objective
-from steepest.engines.differences import DifferenceKernels
-from steepest.engines.tensors import Place
+from steepest.engines.differences import DifferenceKernels, pairs, step
 from steepest.language.evaluate import evaluate
 from steepest.language.expand import expand
 from steepest.language.program import COMPARISONS, Program
@@ -19,73 +19,17 @@ from steepest.language.text import to_text
 
 SINGLE = float(np.finfo(np.float32).eps)
 HALF = 1e-8  # of the digits of a float64
-ERROR_BARS = 10.0  # an estimated error is no bound
 LISTED = 5  # rows in a sentence
-
-
-class At(NamedTuple):
-    """A point, and the part of the data that is summed there."""
-
-    theta: Array
-    columns: Sequence[Array]
-    weights: Array | None
-
-    def only(self, rows: Array) -> At:
-        weights = None if self.weights is None else self.weights[rows]
-        return At(self.theta, [column[rows] for column in self.columns], weights)
-
-    def rounded(self, theta: bool, columns: bool) -> At:
-        """The same with the parameters, or the columns and weights, rounded to float32."""
-
-        def single(array: Array, asked: bool) -> Array:
-            return np.asarray(array.astype(np.float32), dtype=float) if asked else array
-
-        weights = None if self.weights is None else single(self.weights, columns)
-        return At(single(self.theta, theta), [single(column, columns) for column in self.columns], weights)
-
-    @property
-    def rows(self) -> int:
-        return len(self.columns[0])
-
-
-def sums(objective: Objective, at: At) -> Array:
-    """Loss and gradient of these rows, before they are divided, as floats."""
-    k = objective.kernels
-    weights = at.weights if at.weights is None else np.asarray(at.weights)
-    total = k.number(at.rows if weights is None else float(np.sum(weights)))
-    with np.errstate(all="ignore"):
-        return np.array([float(value) for value in k.sums("gradient", k.vector(at.theta), at.columns, weights, total)])
-
-
-def allowed(objective: Objective, at: At) -> Array:
-    """How far this engine's sums may be from the exact ones, (1 + p,)."""
-    k = objective.kernels
-    if k.name == "sympy":
-        return np.zeros(len(at.theta) + 1)
-    engine = "numpy" if k.name == "numpy" else "compiled"
-    bound: Array = EPS * sums_bound(k.derivation, "gradient", list(at.theta), at.columns, at.weights, engine).kappa
-    return bound
-
-
-def measured(objective: Objective, at: At) -> tuple[Array, Array]:
-    """The sums, and how far they may be from the exact ones; differences of the value come with an estimate of that."""
-    k, bound = objective.kernels, allowed(objective, at)
-    if not isinstance(k, DifferenceKernels):
-        return sums(objective, at), bound
-    slopes, error = k.slopes("gradient", at.theta, at.columns, at.weights)
-    loss = k.sums("value", at.theta, at.columns, at.weights, 0.0)[2]
-    return np.array([loss, *slopes]), np.array([bound[0], *(ERROR_BARS * error)])
 
 
 def cause(engine: Objective, witness: Objective, at: At, component: int, truth: float) -> str | None:
     """The sentence that explains why one sum is not `truth`, or None. The witness is another engine, in float64."""
-    value = sums(engine, at)[component]
-    tried = (_single, _unbounded, _kink) if np.isfinite(value) else (_unbounded, _not_finite, _kink)
-    for known in tried:
+    for known in (_single, _unbounded, _not_finite, _subnormal, _kink, _between_points):
         found = known(engine, witness, at, component)
         if found:
             return found
-    return _cancellation(engine, witness, at, component, abs(value - truth))
+    difference = abs(sums(engine, at)[component] - truth)
+    return _cancellation(engine, witness, at, component, difference) or _extreme(engine, witness, at, component)
 
 
 def jump(engine: Objective, witness: Objective, at: At, component: int, truth: float) -> str | None:
@@ -99,8 +43,14 @@ def jump(engine: Objective, witness: Objective, at: At, component: int, truth: f
 
 def _agree(engine: Objective, reference: Objective, at: At, component: int) -> bool:
     (one, own), (other, its) = ((part[component] for part in measured(objective, at)) for objective in (engine, reference))
-    bound = own + its
+    bound = sum(part for part in (own, its) if np.isfinite(part))
     return bool(abs(one - other) <= bound) if np.isfinite([one, other]).all() else not np.isfinite([one, other]).any()
+
+
+def _without(rows: Array, engine: Objective, reference: Objective, at: At, component: int) -> bool:
+    """Are there such rows, and is the difference gone without them?"""
+    rest = np.setdiff1d(np.arange(at.rows), rows)
+    return bool(len(rows)) and (not len(rest) or _agree(engine, reference, at.only(rest), component))
 
 
 def _single(engine: Objective, reference: Objective, at: At, component: int) -> str | None:
@@ -116,16 +66,9 @@ def _single(engine: Objective, reference: Objective, at: At, component: int) -> 
     return f"float32 rounding: the {' and the '.join(which)} have 24 bits"
 
 
-def precision(objective: Objective) -> float:
-    """The relative rounding of an engine's numbers."""
-    place = getattr(objective.kernels, "place", Place()).checked()
-    return max(float(np.finfo(dtype).eps) for dtype in (place.dtype, place.data_dtype))
-
-
 def _kink(engine: Objective, reference: Objective, at: At, component: int) -> str | None:
     rows, node = ties(reference, at)
-    rest = np.setdiff1d(np.arange(at.rows), rows)
-    if not len(rows) or (len(rest) and not _agree(engine, reference, at.only(rest), component)):
+    if not _without(rows, engine, reference, at, component):
         return None
     return f"kink: in {listed(rows)} both sides of a comparison are equal at {node}, where each library picks its own slope"
 
@@ -147,13 +90,54 @@ def ties(reference: Objective, at: At) -> tuple[Array, str]:
     return np.flatnonzero(flags), place or "a branch"
 
 
-def _not_finite(engine: Objective, reference: Objective, at: At, component: int) -> str | None:
-    """An engine that gives NaN or infinity where the reference does not."""
-    each = np.asarray(engine.kernels.rows("gradient", engine.kernels.vector(at.theta), at.columns)[component], dtype=float)
-    rows = np.flatnonzero(~np.isfinite(each))
-    rest = np.setdiff1d(np.arange(at.rows), rows)
-    if not len(rows) or (len(rest) and not _agree(engine, reference, at.only(rest), component)):
+def _between_points(engine: Objective, reference: Objective, at: At, component: int) -> str | None:
+    """Differences know nothing of a kink, or of the end of a domain, among the points that they use."""
+    if not isinstance(engine.kernels, DifferenceKernels) or component == 0:
         return None
+    program, k = expand(reference.derivation.program("value"), ()), component - 1
+
+    def sides(x: float) -> list[Any]:
+        values = evaluate(program, [*at.theta[:k], x, *at.theta[k + 1 :]], at.columns)
+        return [
+            np.sign(values[node.args[0]]) if node.op == "abs" else value if node.op in COMPARISONS else np.isfinite(value)
+            for node, value in zip(program.nodes, values, strict=True)
+        ]
+
+    here, place, rows = sides(float(at.theta[k])), "", np.zeros(at.rows, dtype=bool)
+    for x in (x for pair in pairs(*step(at.theta, k)) for x in pair):
+        for i, (one, other) in enumerate(zip(here, sides(x), strict=True)):
+            turned = np.broadcast_to(one != other, at.rows)
+            rows |= turned
+            place = place or (_text(reference, program, i) if turned.any() else "")
+    found = np.flatnonzero(rows)
+    if not _without(found, engine, reference, at, component):
+        return None
+    return f"kink: {place} changes between the points of the differences in {listed(found)}"
+
+
+def _not_finite(engine: Objective, reference: Objective, at: At, component: int) -> str | None:
+    """Rows for which an engine gives NaN or infinity where the reference does not."""
+    own = np.asarray(engine.kernels.rows("gradient", engine.kernels.vector(at.theta), at.columns)[component], dtype=float)
+    rows = np.flatnonzero(~np.isfinite(own))
+    if not _without(rows, engine, reference, at, component):
+        return None
+    return _untaken(reference, at, rows) or _said(first_odd(reference, at.only(rows[:1]), _out_of_range(engine)), rows)
+
+
+def _extreme(engine: Objective, reference: Objective, at: At, component: int) -> str | None:
+    """Factors in another order: a product of two of them may be infinite, or 0."""
+    return _odd(engine, reference, at, component, _out_of_range(engine))
+
+
+def _out_of_range(engine: Objective) -> Callable[[Array], Array]:
+    """Whose square is infinite, or 0, in the numbers of this engine?"""
+    limits = np.finfo(np.float32 if precision(engine) > EPS else np.float64)
+    most, least = np.sqrt(limits.max), np.sqrt(limits.tiny)
+    return lambda value: np.asarray(~(abs(value) <= most) | ((value != 0) & (abs(value) < least)))
+
+
+def _untaken(reference: Objective, at: At, rows: Array) -> str | None:
+    """A branch that is not taken in the first of the rows, and has no slope there."""
     program = expand(reference.derivation.program("value"), ())
     values = evaluate(program, at.theta.tolist(), [column[rows[:1]] for column in at.columns])
     for node in program.nodes:
@@ -164,28 +148,60 @@ def _not_finite(engine: Objective, reference: Objective, at: At, component: int)
                 return (
                     f"both branches of a where are differentiated: {text}, not taken in {listed(rows)}, has no finite slope there"
                 )
-    largest = np.finfo(np.float32 if precision(engine) > EPS else np.float64).max
-    return overflow(reference, at.only(rows[:1]), float(np.sqrt(largest)), listed(rows))
+    return None
 
 
 def _unbounded(engine: Objective, reference: Objective, at: At, component: int) -> str | None:
-    """Nothing is known of the rounding where an intermediate value is infinite, though the result may be right."""
+    """Nothing is known of the rounding where an intermediate value or a reciprocal is infinite, though the result may be right."""
     if np.isfinite(allowed(reference, at)[component]):
         return None
-    return overflow(reference, at, np.finfo(float).max)
+    most = np.finfo(float).max
+    return _odd(engine, reference, at, component, lambda value: ~(abs(value) <= most)) or _odd(
+        engine, reference, at, component, is_subnormal
+    )
 
 
-def overflow(reference: Objective, at: At, most: float, where: str = "") -> str | None:
-    """The first node of the value or the gradient beyond `most`."""
+def _subnormal(engine: Objective, reference: Objective, at: At, component: int) -> str | None:
+    """XLA computes with 0 where a number is subnormal."""
+    return _odd(engine, reference, at, component, is_subnormal) if engine.kernels.name == "jax" else None
+
+
+def is_subnormal(value: Array) -> Array:
+    return np.asarray((value != 0) & (abs(value) < TINY))
+
+
+def _odd(engine: Objective, reference: Objective, at: At, component: int, odd: Callable[[Array], Array]) -> str | None:
+    """The sentence about odd values of nodes, where the difference is gone without their rows."""
+    found = first_odd(reference, at, odd)
+    return _said(found, found[1]) if found and _without(found[1], engine, reference, at, component) else None
+
+
+def _said(found: tuple[str, Array] | None, rows: Array) -> str | None:
+    return f"{found[0]} in {listed(rows)}" if found else None
+
+
+def first_odd(reference: Objective, at: At, odd: Callable[[Array], Array]) -> tuple[str, Array] | None:
+    """What is said of the first node of the value or the gradient with odd values, and all rows that have some."""
+    said, rows = "", np.zeros(at.rows, dtype=bool)
     for kind in ("value", "gradient"):
         program = reference.derivation.program(kind)
         for i, value in enumerate(evaluate(program, at.theta.tolist(), at.columns)):
-            large = np.broadcast_to(~(abs(np.asarray(value, dtype=float)) <= most), at.rows)
-            if large.any() and program.nodes[i].args:
-                rows = np.flatnonzero(large)
-                number = float(np.broadcast_to(value, at.rows)[rows[0]])
-                return f"overflow: {_text(reference, program, i)} is {number:.3g} in {where or listed(rows)}"
-    return None
+            values = np.broadcast_to(np.asarray(value, dtype=float), at.rows)
+            here = odd(values)
+            rows |= here
+            if here.any() and not said:
+                said = _oddity(_text(reference, program, i), float(values[np.argmax(here)]))
+    return (said, np.flatnonzero(rows)) if said else None
+
+
+def _oddity(node: str, number: float) -> str:
+    if np.isnan(number):
+        return f"undefined: {node} has no value"
+    if abs(number) > 1:
+        return f"overflow: {node} is {number:.3g}{', and its square is infinite' if np.isfinite(number) else ''}"
+    if abs(number) < TINY:
+        return f"subnormal: {node} is {number:.3g}"
+    return f"underflow: {node} is {number:.3g}, and its square is 0"
 
 
 def _unsafe(program: Program, values: list[Any], node: int) -> bool:
@@ -215,22 +231,25 @@ def _cancellation(engine: Objective, reference: Objective, at: At, component: in
     return f"cancellation: {lost.node} keeps {lost.digits:.1f} digits in row {lost.row}"
 
 
+@np.errstate(all="ignore")
 def notes(reference: Objective, at: At) -> list[str]:
-    """Which sums keep fewer than half of their digits, and where the digits go."""
+    """Which sums are not finite, or keep fewer than half of their digits, and why."""
     values, bound = sums(reference, at), allowed(reference, at)
+    whats = ["the loss", *(f"dL/d{name}" for name in reference.derivation.formula.parameters)]
     each = np.abs(np.asarray(reference.kernels.rows("gradient", at.theta, at.columns), dtype=float))
     mass = np.sum(each if at.weights is None else each * at.weights, axis=1)
     lost = lost_digits(reference.derivation, at.theta, at.columns)
-    found = []
-    for k, what in enumerate(("loss", *reference.derivation.formula.parameters)):
-        if not (np.isfinite(bound[k]) and bound[k] > HALF * abs(values[k])) or bound[k] == 0:
+    odd = first_odd(reference, at, lambda value: ~np.isfinite(value))
+    gone = [what for what, value in zip(whats, values, strict=True) if not np.isfinite(value)]
+    found = [f"not finite in float64: {', '.join(gone)}. {_said(odd, odd[1])}"] if odd and gone else []
+    for k, name in enumerate(whats):
+        if not (np.isfinite(bound[k]) and bound[k] > HALF * abs(values[k])) or mass[k] == 0:
             continue
-        name = "the loss" if k == 0 else f"dL/d{what}"
         digits = max(0.0, -np.log10(bound[k] / abs(values[k]))) if values[k] else 0.0
         by_rows = np.log10(mass[k] / abs(values[k])) if values[k] else np.inf
         by_node = -np.log10(EPS) - lost.digits if lost else 0.0
         why = f"{lost.node} cancels, most in row {lost.row}" if lost and by_node > by_rows else "the rows cancel each other"
-        found.append(f"{name} keeps {digits:.0f} digits: {why}")
+        found.append(f"{name} may keep no more than {digits:.0f} digits: {why}")
     return found
 
 

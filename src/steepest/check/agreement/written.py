@@ -1,4 +1,4 @@
-"""The program as written, one node after the other: the witness against the lowered one, its rounding, and exact values."""
+"""The program as written, one node after the other: the witness against the lowered one, and its rounding."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from steepest.language.program import LEAVES, Program
 from steepest.language.text import to_text
 
 Array = np.ndarray[Any, Any]
-DIGITS = 50  # of the exact values
 LONGEST = 60  # characters of a node's text
-MOST_EXACT = 4_000  # operations × rows for which these take less than about a second
 
 
 class WrittenKernels:
@@ -56,34 +54,6 @@ class Loss(NamedTuple):
     node: str
     row: int
     digits: float
-
-
-def is_small(derivation: Derivation, rows: int) -> bool:
-    return len(derivation.program("gradient").nodes) * rows <= MOST_EXACT
-
-
-def exact_sums(derivation: Derivation, theta: Array, columns: Sequence[Array], weights: Array | None) -> Array | None:
-    """The sums of the program `gradient`, right to the last digit of a float, or None where they are not finite."""
-    import sympy
-
-    from steepest.engines.exact import PRINTED as SYMBOLS
-    from steepest.engines.exact import evaluate as exactly
-
-    def number(value: float) -> Any:
-        return sympy.Float(float(value), DIGITS) if value else sympy.Integer(0)
-
-    program = expand(derivation.program("gradient"), SYMBOLS)
-    totals = [sympy.Integer(0)] * len(program.outputs)
-    for i, row in enumerate(zip(*columns, strict=True)):
-        leaves = {"parameter": [number(v) for v in theta], "column": [number(v) for v in row]}
-        values = exactly(program, lambda node, leaves=leaves: leaves[node.op][node.value])  # type: ignore[misc]
-        weight = 1 if weights is None else number(weights[i])
-        totals = [total + weight * values[node] for total, node in zip(totals, program.outputs.values(), strict=True)]
-    try:
-        found = np.array([float(sympy.N(total, DIGITS)) for total in totals])
-    except (TypeError, ValueError, OverflowError):  # complex, undefined, or beyond a float
-        return None
-    return found if np.isfinite(found).all() else None
 
 
 @np.errstate(all="ignore")

@@ -14,7 +14,8 @@ import numpy as np
 from steepest.check.cases import Case
 from steepest.check.gradient.exam import FITTED, Exam, Reading, explained, gap, listed
 from steepest.check.gradient.factors import SEEN, Law, laws, shown
-from steepest.check.nodes import Nodes
+from steepest.check.gradient.form import shown as shown_row
+from steepest.check.nodes import Nodes, node_text
 from steepest.check.report import Diagnosis
 
 Array = np.ndarray[Any, Any]
@@ -123,7 +124,7 @@ def _copies(exam: Exam, k: int) -> Iterator[Kind]:
     names = exam.problem.parameters
     for j, name in enumerate(names):
         if j != k:
-            yield Kind(f"copy of {name}", f"is the derivative by {name}", lambda case, j=j: float(exam.right(case).gradient[j]))  # type: ignore[misc]
+            yield Kind(f"copy of {name}", f"is that by {name}", lambda case, j=j: float(exam.right(case).gradient[j]))  # type: ignore[misc]
 
 
 def _shifts(exam: Exam, k: int) -> Iterator[Kind]:
@@ -179,12 +180,14 @@ def _named(exam: Exam, kinds: dict[int, Kind], right: list[int], faults: list[st
             gradient[k] = kind.predict(case)
         return gradient
 
-    parts = [f"the derivative by {_names(names, [k for k in kinds if kinds[k].fault == f])} {_words(kinds, f)}" for f in faults]
-    sentence = f"{listed(parts)[0].upper()}{listed(parts)[1:]}; {_rest(names, right)}."
+    said = listed([_said(names, [k for k in kinds if kinds[k].fault == f], _words(kinds, f)) for f in faults])
+    sentence = f"{said[0].upper()}{said[1:]}{_rest(names, right)}.{_mathematics(exam, list(kinds))}"
     cause = "coordinate" if len(faults) == 1 else "two-faults"
+    if cause == "two-faults":
+        sentence = f"There are two faults. {sentence}"
     if len(faults) == 1 and faults[0].startswith("penalty") and len(kinds) > 1:
         cause = "loss-differs"
-        sentence = f"Your gradient is that of a loss with a penalty, which ours has not: {sentence}"
+        sentence = f"Your gradient is that of a loss with a penalty, and the problem's loss has none: {said}{_rest(names, right)}."
     if len(faults) == 1 and faults[0].startswith(MISSING) and len(kinds) > 1:
         cause = "node"
     details = {"wrong": {names[k]: kind.words for k, kind in kinds.items()}, "right": [names[k] for k in right]}
@@ -205,10 +208,11 @@ def alone(exam: Exam) -> Iterator[Diagnosis]:
         gradient[k] = exam.right(case).gradient[k]
         return np.asarray(gradient)
 
-    best: Reading = max(exam.many, key=lambda r: r.gap[k])
+    best: Reading = max(exam.ones or exam.many, key=lambda r: r.gap[k])
+    where = f"On the one row {shown_row(exam, best.case)}" if best.case.n == 1 else f"At one point on {best.case.n} rows"
     sentence = (
-        f"Only the derivative by {names[k]} is wrong, in no simple ratio: at one point on {best.case.n} rows yours is "
-        f"{best.u[k]:.6g} and the right one {best.g[k]:.6g}; all others are right."
+        f"Only the derivative by {names[k]} is wrong, and by no simple rule. {where} yours is {best.u[k]:.9g} and the right one "
+        f"is {best.g[k]:.9g}.{_mathematics(exam, wrong)}"
     )
     details = {"wrong": {names[k]: "in no simple ratio"}, "right": [n for j, n in enumerate(names) if j != k]}
     yield Diagnosis("coordinate", sentence, repair, f"With the derivative by {names[k]} replaced", details=details)
@@ -222,7 +226,26 @@ def _names(names: tuple[str, ...], which: list[int]) -> str:
     return listed([names[k] for k in which[:6]]) + (f" and {len(which) - 6} more" if len(which) > 6 else "")
 
 
+def _said(names: tuple[str, ...], which: list[int], words: str) -> str:
+    one = len(which) == 1
+    return f"the derivative by {names[which[0]]} {words}" if one else f"each of the derivatives by {_names(names, which)} {words}"
+
+
 def _rest(names: tuple[str, ...], right: list[int]) -> str:
-    if not right:
-        return "no other is left"
-    return f"{_names(names, right)} {'is' if len(right) == 1 else 'are'} right"
+    return f"; {_names(names, right)} {'is' if len(right) == 1 else 'are'} right" if right else ""
+
+
+def _mathematics(exam: Exam, wrong: list[int]) -> str:
+    """What each row adds to one or two derivatives, as the derivation has it, where that is short."""
+    problem = exam.problem
+    program = problem.derivation.program("gradient")
+    texts = {k: node_text(program, program.outputs[f"gradient_{k}"], problem.derivation.formula) for k in wrong[:2]}
+    if len(wrong) > 2 or any(text.endswith("…") for text in texts.values()):
+        return ""
+    criterion = problem.derivation.criterion
+    how = (
+        "" if criterion.scale == 1 else f"{criterion.scale} times "
+    ) + f"the {'mean' if criterion.mean else 'sum'} over the rows of"
+    if len(wrong) == 1:
+        return f" It should be {how} {texts[wrong[0]]}."
+    return f" They should be {how} {listed([f'{text} (by {problem.parameters[k]})' for k, text in texts.items()])}."

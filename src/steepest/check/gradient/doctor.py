@@ -1,14 +1,15 @@
 """The gradient doctor: is the user's gradient right, and if not, what is wrong with it? With proof, or "cause not found".
 
-The tree: form; repeatability and lag; the same loss?; agreement and smoothness; pure factors; places; coordinates; rows; another
-loss; the user's own program, or where there is no source the derivation's wires; two faults; unknown. A diagnosis counts only
-if the gradient, repaired as it says, is right at points and on rows that were held out. It never guesses.
+The tree: form; repeatability and lag; the same loss?; agreement and smoothness; another point; pure factors; places; coordinates;
+rows; another loss; nearly right; the user's own program, or where there is no source the derivation's wires; two faults; unknown.
+A diagnosis counts only if the gradient, repaired as it says, is right at points and on rows that were held out. It never guesses.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,35 +18,50 @@ from steepest.check.cases import Subject, cases
 from steepest.check.gradient.coordinates import alone, coordinates
 from steepest.check.gradient.exam import Exam
 from steepest.check.gradient.factors import Law, divided, factors
-from steepest.check.gradient.form import form
+from steepest.check.gradient.form import finite, form
 from steepest.check.gradient.losses import other_losses, same_loss
-from steepest.check.gradient.repeat import chance, repeated
+from steepest.check.gradient.repeat import chance, elsewhere, repeated
 from steepest.check.gradient.row_weights import rows
 from steepest.check.gradient.unknown import unknown
-from steepest.check.gradient.verdict import agreement
+from steepest.check.gradient.verdict import agreement, inexact
 from steepest.check.gradient.wires import wires
 from steepest.check.report import Diagnosis, Proof, Report
-from steepest.check.user import Unusable, UserGradient
+from steepest.check.user import BUDGET, TooSlow, Unusable, UserGradient
 
 Step = Callable[[Exam], Iterable[Diagnosis]]
-SIMPLE: tuple[Step, ...] = (factors, coordinates, rows, other_losses, alone)
+SIMPLE: tuple[Step, ...] = (elsewhere, factors, coordinates, rows, other_losses)
+AROUND = 2  # lines quoted before and after the faulty one
 FIRST_OF_TWO = (Law(1.0, "n"), Law(-1.0, "1"), Law(2.0, "1"), Law(0.5, "1"), Law(1.0, "1/n"))
 
 
-def check_gradient(given: Any, problem: Subject, seed: int = 0) -> Report:
-    """The report on a gradient that somebody wrote for this problem. `given` is called about a hundred times, on copies.
+def check_gradient(given: Any, problem: Subject, seed: int = 0, budget: float = BUDGET) -> Report:
+    """The report on a gradient that somebody wrote for this problem. `given` is called about a hundred times, on copies, and
+    for `budget` seconds in all.
 
     Raises OptionError where the problem itself has no finite gradient around its start.
     """
     try:
-        user = UserGradient(given, problem.parameters, _columns(problem))
+        user = UserGradient(given, problem.parameters, _columns(problem), budget=budget)
     except Unusable as trouble:
         return Report(False, "form", f"{trouble.sentence[0].upper()}{trouble.sentence[1:]}.")
     exam = Exam(user, problem, cases(problem, seed))
     try:
-        return _report(exam)
+        return _quoting(_report(exam), user)
     except Unusable as trouble:
-        return Report(False, "form", f"Your gradient cannot be used: {trouble.sentence}.", trouble.line)
+        return _quoting(Report(False, "form", f"Your gradient cannot be used: {trouble.sentence}.", trouble.line), user)
+    except TooSlow as trouble:
+        return Report(False, "form", str(trouble))
+
+
+def _quoting(report: Report, user: UserGradient) -> Report:
+    """The same, with the faulty line of the user's file and its neighbours."""
+    source = user.source
+    if report.line is None or source is None:
+        return report
+    lines = source.text.splitlines()
+    numbers = range(max(1, report.line - AROUND), min(len(lines), report.line + AROUND) + 1)
+    quoted = {number: lines[number - 1] for number in numbers if lines[number - 1].strip()}
+    return replace(report, details={**report.details, "source": quoted})
 
 
 def _columns(problem: Subject) -> list[str]:
@@ -62,7 +78,7 @@ def _report(exam: Exam) -> Report:
     if state:
         return _carried(exam, state)
     exam.take()
-    return same_loss(exam) or agreement(exam) or _wrong(exam)
+    return finite(exam) or same_loss(exam) or agreement(exam) or _wrong(exam)
 
 
 def _wrong(exam: Exam) -> Report:
@@ -71,6 +87,9 @@ def _wrong(exam: Exam) -> Report:
         report = _tried(exam, step(exam))
         if report:
             return _with_line(exam, report)
+    report = inexact(exam) or _tried(exam, alone(exam))
+    if report:
+        return _with_line(exam, report)
     return _tried(exam, _in_source(exam)) or _tried(exam, wires(exam)) or _two(exam) or unknown(exam)
 
 
@@ -105,11 +124,12 @@ def _with_line(exam: Exam, report: Report) -> Report:
     """The same cause, with the line of the user's file whose repair mends everything too."""
     if report.cause in ("loss-differs", "unknown"):
         return report
-    for diagnosis in _in_source(exam)[:1]:
-        if diagnosis.line is not None and exam.prove(diagnosis):
-            sentence = f"{report.sentence} {diagnosis.sentence}"
-            details = {**report.details, **diagnosis.details}
-            return Report(False, report.cause, sentence, diagnosis.line, diagnosis.node, report.proof, details)
+    with contextlib.suppress(TooSlow):  # the cause is proved all the same
+        for diagnosis in _in_source(exam)[:1]:
+            if diagnosis.line is not None and exam.prove(diagnosis):
+                sentence = f"{report.sentence} See {diagnosis.sentence}"
+                details = {**report.details, **diagnosis.details}
+                return Report(False, report.cause, sentence, diagnosis.line, diagnosis.node, report.proof, details)
     return report
 
 
@@ -122,7 +142,7 @@ def _carried(exam: Exam, state: Diagnosis) -> Report:
     if random:
         return random
     mended = exam.mended(state.repair)
-    for step in SIMPLE:
+    for step in (*SIMPLE, alone):
         second = _tried(mended, step(mended))
         if second and second.proof:
             return _both(state.sentence, second)

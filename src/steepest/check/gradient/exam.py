@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -13,7 +13,9 @@ from steepest.check.rounding import EPS, TINY
 from steepest.check.user import Answer, Unusable
 
 Array = np.ndarray[Any, Any]
-FITTED = 64.0  # units that a repaired gradient may be off: the repair's own numbers and operations round, too
+# Units that a repaired gradient may be off: one each for the user's rounding and ours, one for a constant that is read off, and
+# the repair's own few operations. A claim that is wrong is off by some 1e12 units: any number between the two would do.
+FITTED = 64.0
 
 
 class Gradient(Protocol):
@@ -63,13 +65,14 @@ class Exam:
 
     def __init__(self, user: Any, problem: Subject, cases: Cases) -> None:
         self.user, self.problem, self.cases = user, problem, cases
-        self._references: dict[int, tuple[Case, Reference]] = {}
         self.many: list[Reading] = []
         self.ones: list[Reading] = []
+        self.held: list[Reading] = []
 
     def take(self) -> None:
         """Reads every case; one-row cases only where the user's function can take them."""
         self.many = [self.read(case) for case in self.cases.many]
+        self.held = [self.read(case) for case in self.cases.held]
         try:
             ones = [self.read(case) for case in self.cases.ones]
         except Unusable:
@@ -79,7 +82,6 @@ class Exam:
     def mended(self, repair: Callable[[Any, Case], Any]) -> Exam:
         """The same visit after a repair."""
         other = Exam(Mended(self.user, repair), self.problem, self.cases)
-        other._references = self._references
         other.take()
         return other
 
@@ -87,13 +89,20 @@ class Exam:
         return Reading(case, self.right(case), self.user(case.theta, case.rows))
 
     def right(self, case: Case) -> Reference:
-        known = self._references.get(id(case))
-        if known is None or known[0] is not case:
-            known = self._references[id(case)] = (case, reference(self.problem, case.theta, case.rows))
-        return known[1]
+        return self.cases.right(case)
+
+    def right_at(self, theta: Array, rows: Mapping[str, Array]) -> Reference:
+        return reference(self.problem, theta, rows)
 
     def prove(self, diagnosis: Diagnosis) -> Proof | None:
         """The repaired gradient at the points and rows that were held out; None unless all of it is right."""
+        worst = self.error(diagnosis)
+        if not worst <= FITTED:
+            return None
+        return Proof(len(self.cases.held), sum(case.n for case in self.cases.held), worst, diagnosis.how)
+
+    def error(self, diagnosis: Diagnosis) -> float:
+        """How far the repaired gradient is from the right one at the worst of the held-out cases, in units."""
         worst = 0.0
         for case in self.cases.held:
             try:
@@ -101,19 +110,18 @@ class Exam:
                     mended = np.asarray(diagnosis.repair(self.user, case), dtype=np.float64)
                 dtype = self.user(case.theta, case.rows).dtype
             except (Unusable, ArithmeticError, ValueError, IndexError, KeyError, TypeError):
-                return None
+                return np.inf
             right = self.right(case)
             if mended.shape != right.gradient.shape:
-                return None
+                return np.inf
             worst = max(worst, float(np.max(gap(mended, right.gradient, unit(right.kappa, dtype)))))
-        if not worst <= FITTED:
-            return None
-        return Proof(len(self.cases.held), sum(case.n for case in self.cases.held), worst, diagnosis.how)
+        return worst
 
 
 def unit(kappa: Array, dtype: Any) -> Array:
     """How far apart two right computations can be, one in float64 and one in `dtype`."""
-    return (EPS + precision(dtype)) * kappa + TINY
+    underflow = max(TINY, float(np.finfo(dtype).tiny)) if np.dtype(dtype).kind == "f" else TINY
+    return (EPS + precision(dtype)) * kappa + underflow
 
 
 def precision(dtype: Any) -> float:
@@ -152,3 +160,8 @@ def listed(items: Sequence[Any]) -> str:
     """ "7, 11 and 13"."""
     words = [str(item) for item in items]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def percent(share: float) -> str:
+    """ "0.3 %", "104 %"."""
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.1g} %"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steepest.check.cases import COUNTS, Case
-from steepest.check.gradient.exam import FITTED, Exam, Reading, explained, fits, listed
+from steepest.check.gradient.exam import FITTED, Exam, Reading, explained, fits, listed, precision
 from steepest.check.report import Diagnosis
 from steepest.check.user import TORCH_SEED
 
@@ -71,7 +71,7 @@ class Law(NamedTuple):
         number = shown(self.constant)
         if self.measure == "1":
             return number
-        return self.measure if number == "1" else f"{number}·{self.measure}"
+        return {"1": "", "-1": "-"}.get(number, f"{number}·") + self.measure
 
 
 RIGHT = Law(1.0, "1")
@@ -124,7 +124,21 @@ def divided(exam: Exam, law: Law) -> Diagnosis:
         return answer
 
     details = {"law": str(law), "constant": law.constant, "measure": law.measure}
+    number = fixed_count(exam, law)
+    if number:
+        whose = ", the number of rows of the problem" if number == len(exam.problem.columns.arrays[0]) else ""
+        sentence = f"Your gradient is divided by {number}{whose}, however many rows it is given: the 1/n of the mean is missing."
+        return Diagnosis("missing-1/n", sentence, repair, f"Times {number}/n", details=details)
     return Diagnosis(law.slug, factor_sentence(exam, law), repair, f"Divided by {law}", details=details)
+
+
+def fixed_count(exam: Exam, law: Law) -> int | None:
+    """The number that stands where n should, if it is more than a factor 1/2."""
+    if law.measure != "n" or not 0 < law.constant < 0.4 or not exam.problem.derivation.criterion.mean:
+        return None
+    number = round(1 / law.constant)
+    error = FITTED * max(precision(reading.answer.dtype) for reading in exam.many)
+    return number if abs(number * law.constant - 1) <= error else None
 
 
 def factor_sentence(exam: Exam, law: Law) -> str:
@@ -132,13 +146,14 @@ def factor_sentence(exam: Exam, law: Law) -> str:
     if law.measure == "1":
         if law.constant == -1:
             return (
-                "Your gradient is minus the right one, in every coordinate: the sign is wrong. "
-                "It is prediction minus data in the residual, or descent subtracts what you have already negated."
+                "Your gradient is minus the right one, in every coordinate. Look for data minus prediction where the derivative "
+                "has prediction minus data, or for a minus sign that belongs into the descent step."
             )
         why = ""
         if getattr(exam.user, "kind", "") == "torch" and nice(law.constant * TORCH_SEED, 1e-9) == 1:
             return (
-                "backward does not use grad_output: it must multiply what it returns, else whatever comes after the loss is lost."
+                "backward does not use grad_output: what it returns must be multiplied by it, else whatever is computed from the "
+                "loss has a wrong gradient."
             )
         if law.constant == 2 and criterion.scale == Fraction(1, 2):
             why = ": the ½ of the loss is missing"
@@ -148,7 +163,7 @@ def factor_sentence(exam: Exam, law: Law) -> str:
     counts = listed(COUNTS)
     if "its parameter" in law.measure:
         what = "its own parameter" if law.measure == "its parameter" else "1 over its own parameter"
-        return f"Each coordinate is the right one times {what}: you differentiate by its logarithm, or undo that twice."
+        return f"Each derivative is the right one times {what}: it is that by the logarithm of the parameter, or undoes that."
     sizes = {case.n: law.ratio(case, 0) for case in exam.cases.many}
     ratios = listed([shown(sizes[n]) for n in COUNTS]) if "Σw" not in law.measure else str(law)
     if law.measure in ("n", "Σw") and criterion.mean:
@@ -159,7 +174,7 @@ def factor_sentence(exam: Exam, law: Law) -> str:
         "1/n": "it is divided by n once more than the loss" if criterion.mean else "it is that of the mean, and the loss is a sum",
         "n/(n - 1)": "it is divided by n - 1 instead of n",
         "n/(n + 1)": "it is divided by n + 1 instead of n",
-    }.get(law.measure, f"it is {law} times too large")
+    }.get(law.measure, f"it is multiplied by {law}")
     return f"Your gradient is {ratios} times the right one on {counts} rows: {why}."
 
 
@@ -172,23 +187,25 @@ def lengths(exam: Exam) -> Iterator[Diagnosis]:
     norm = max(norms)
     if not (np.isfinite(norm) and norm > 0):
         return
-    always = min(norms) >= norm * (1 - 1e-6)
+    reached = sum(size >= norm * (1 - 1e-6) for size in norms)
+    several = sum(np.max(abs(r.u)) >= largest * (1 - 1e-6) for r in exam.many) > 1
+    always = reached == len(norms)
 
     def cut(g: Array) -> Array:
         size = float(np.linalg.norm(g))
         return g * (norm / size if always or size > norm else 1.0)
 
-    kinds: list[tuple[str, Callable[[Array], Array]]] = [
-        (f"has the right direction and always the length {shown(norm)}: it is normalised" if always else
+    kinds: list[tuple[bool, str, Callable[[Array], Array]]] = [  # a limit that one reading reaches is only the largest reading
+        (reached > 1, f"has the right direction and always the length {shown(norm)}: it is normalised" if always else
          f"is cut to the length {shown(norm)} where it is longer: it is clipped", cut),
-        (f"has the right signs and only the size {shown(largest)}", lambda g: largest * np.sign(g)),
-        (f"is cut at ±{shown(largest)} in each coordinate: it is clipped", lambda g: np.clip(g, -largest, largest)),
+        (several, f"has the right signs and only the size {shown(largest)}", lambda g: largest * np.sign(g)),
+        (several, f"is cut at ±{shown(largest)} in each coordinate: it is clipped", lambda g: np.clip(g, -largest, largest)),
     ]  # fmt: skip
-    for what, function in kinds:
-        if fits(exam.many, lambda r, function=function: function(r.g), _slack):  # type: ignore[misc]
+    for possible, what, function in kinds:
+        if possible and fits(exam.many, lambda r, function=function: function(r.g), _slack):  # type: ignore[misc]
             predict = explained(lambda user, case, function=function: function(exam.right(case).gradient), exam)  # type: ignore[misc]
-            sentence = f"Your gradient {what}. Its length is part of the gradient; cut it in the step, not here."
-            yield Diagnosis("factor", sentence, predict, "With its length undone")
+            sentence = f"Your gradient {what}. Its length is part of the gradient: change it in the descent step, not here."
+            yield Diagnosis("factor", sentence, predict, "With its own length")
             return
 
 
@@ -205,8 +222,8 @@ def nice(constant: float, error: float) -> float:
 
 
 def shown(value: float) -> str:
-    """A number for a sentence: 2, 1/2, 0.37."""
-    near = Fraction(float(value)).limit_denominator(12)
-    if near and abs(value - near) <= 1e-12 * abs(value):
+    """A number for a sentence: 2, 1/2, 0.37, 1/169, 0.277350."""
+    near = Fraction(float(value)).limit_denominator(200)
+    if near and abs(value - near) <= 1e-12 * abs(value) and (near.denominator <= 4 or value != float(f"{value:.3g}")):
         return str(near)
     return f"{value:.6g}"

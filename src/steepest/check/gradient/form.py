@@ -9,7 +9,7 @@ import numpy as np
 from steepest.check.cases import Case
 from steepest.check.gradient.exam import Exam, listed
 from steepest.check.report import Report
-from steepest.check.user import Unusable, read
+from steepest.check.user import Answer, Unusable, read
 
 
 def form(exam: Exam) -> Report | None:
@@ -31,25 +31,34 @@ def _at(exam: Exam, case: Case) -> Report | None:
         return _wrong(f"Your gradient cannot be used: {problem.sentence} ({rows}).", problem.line)
     if raw.changed:
         return _wrong(
-            f"The call writes into its input {listed(raw.changed)}: whoever calls it goes on with other numbers. "
-            "Work on a copy, or write x = x - 1 instead of x -= 1.",
+            f"The call changes its own input {listed(raw.changed)}: whoever called it goes on with other numbers. Work on a copy, "
+            f"as {raw.changed[0]} = {raw.changed[0]}.copy(); x -= 1 and x[0] = 1 write into x, x = x - 1 does not.",
             changed=list(raw.changed),
         )
     if answer.dtype.kind != "f":
-        return _wrong(f"The gradient is made of whole numbers ({answer.dtype}): what stands behind the decimal point is lost.")
+        return _wrong(
+            f"The gradient is made of whole numbers ({answer.dtype}): everything after the decimal point is lost. Answer in "
+            "float64, without int() or astype(int)."
+        )
+    return _not_finite(exam, case, answer)
+
+
+def finite(exam: Exam) -> Report | None:
+    """The report on numbers that are finite at some points and not at others."""
+    reports = (_not_finite(exam, reading.case, reading.answer) for reading in (*exam.many, *exam.held))
+    return next((report for report in reports if report), None)
+
+
+def _not_finite(exam: Exam, case: Case, answer: Answer) -> Report | None:
     bad = ~np.isfinite(answer.gradient)
-    if bad.any():
-        return _not_finite(exam, case, bad)
-    return None
-
-
-def _not_finite(exam: Exam, case: Case, bad: Any) -> Report:
+    if not bad.any():
+        return None
     names = [name for name, flag in zip(exam.user.parameters, bad, strict=True) if flag]
     first = int(np.argmax(bad))
     right = exam.right(case).gradient[first]
     sentence = (
-        f"Your gradient is not finite in {listed(names[:8])} on {case.n} rows, where the right one is {right:.9g}: look for "
-        "0·inf or 0/0, as the branch of np.where that is not taken, a square root at 0, or an exp that overflows."
+        f"Your gradient is not finite in {listed(names[:8])} on {case.n} rows, where the right one is {right:.9g}. Look for "
+        "0/0 or 0·inf: np.where computes both its branches, a square root has no slope at 0, exp overflows beyond 709."
     )
     row = _first_row(exam, case, first)
     return Report(False, "form", sentence, details={"smallest row": row} if row else {})

@@ -10,7 +10,7 @@ import numpy as np
 from steepest.calculus.derivation import Derivation
 from steepest.check.cases import Case, reference
 from steepest.check.gradient.exam import FITTED, Exam, Reading, explained, fits, listed, precision
-from steepest.check.gradient.factors import MEASURES, nice, shown
+from steepest.check.gradient.factors import MEASURES, Law, nice, shown
 from steepest.check.gradient.form import shown as row_shown
 from steepest.check.report import Diagnosis, Proof, Report
 from steepest.check.rounding import EPS
@@ -34,22 +34,24 @@ def same_loss(exam: Exam) -> Report | None:
         return _differs(exam, right)
     constant, measure = law
     sizes = {r.case.n: constant * MEASURES[measure](r.case, 1.0) for r in readings}
-    times = shown(constant) if measure == "1" else f"{listed([shown(v) for v in sizes.values()])} on {listed(list(sizes))} rows"
+    each = listed([shown(size) for size in sizes.values()])
+    times, where = (shown(constant), "") if measure == "1" else (each, f" on {listed(list(sizes))} rows")
     scaled = all(np.max(abs(r.u - sizes[r.case.n] * r.g) / r.unit) <= 2 * FITTED * max(1.0, abs(sizes[r.case.n])) for r in readings)
     also = (
         "is right for our loss, not for yours"
         if right
         else "is right for your loss"
         if scaled
-        else "has to be looked at after that"
+        else "can be judged when the losses agree"
     )
     sentence = (
-        f"Your loss is not the problem's: it is {times} times the {exam.problem.derivation.criterion.name}. Your gradient {also}."
+        f"Your loss is not the problem's: it is {times} times the {exam.problem.derivation.criterion.name}{where}. "
+        f"Your gradient {also}."
     )
     held = [exam.read(case) for case in exam.cases.held]
     proof = None
     if all(_same(r, r.right.loss * constant * MEASURES[measure](r.case, 1.0)) for r in held):
-        proof = Proof(len(held), sum(r.case.n for r in held), 0.0, f"With your loss divided by {times}")
+        proof = Proof(len(held), sum(r.case.n for r in held), 0.0, f"With your loss divided by {Law(constant, measure)}")
     return Report(False, "loss-differs", sentence, proof=proof, details={"ratio": constant, "measure": measure})
 
 
@@ -87,8 +89,8 @@ def _shifted(exam: Exam) -> bool:
 def _differs(exam: Exam, right: bool) -> Report:
     reading = max(exam.ones or exam.many, key=lambda r: abs((r.answer.loss or 0.0) - r.right.loss))
     other = next((name for name in LOSSES if _is_loss(exam, name)), None)
-    what = f": it is {other}" if other else ", in no constant ratio"
-    also = "is right for the problem's loss all the same" if right else "is judged after that"
+    what = f": it is {other}" if other else ", and no simple multiple of it"
+    also = "is right for the problem's loss all the same" if right else "can be judged when the losses agree"
     where = f"At {row_shown(exam, reading.case)} your loss is {reading.answer.loss:.9g} and the problem's {reading.right.loss:.9g}."
     sentence = f"Your loss is not the problem's {exam.problem.derivation.criterion.name}{what}. Your gradient {also}."
     return Report(False, "loss-differs", sentence, details={"smallest row": where if reading.case.n == 1 else "", "loss": other})
@@ -115,7 +117,7 @@ def other_losses(exam: Exam) -> Iterator[Diagnosis]:
         if fits(exam.many, lambda r, predict=predict: predict(None, r.case), lambda r: 16.0):  # type: ignore[misc]
             sentence = f"Your gradient is that of the loss {name}; the problem's loss is {exam.problem.derivation.criterion.name}."
             yield Diagnosis(
-                "loss-differs", sentence, explained(predict, exam), f"Read as the gradient of {name}", details={"loss": name}
+                "loss-differs", sentence, explained(predict, exam), f"Taken as the gradient of {name}", details={"loss": name}
             )
             return
 

@@ -5,13 +5,13 @@ A function that carries something over answers u_t = m·u_(t-1) + what it should
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from steepest.check.cases import Case
-from steepest.check.gradient.exam import FITTED, Exam, explained, gap, unit
+from steepest.check.gradient.exam import FITTED, Exam, explained, fits, gap, percent, unit
 from steepest.check.report import Diagnosis, Report
 
 Array = np.ndarray[Any, Any]
@@ -28,7 +28,7 @@ def repeated(exam: Exam) -> Report | Diagnosis | None:
     if not np.isfinite(first).all() or not np.isfinite(second).all():
         return Report(False, "form", "The same call gave finite numbers once, and then numbers that are not finite.")
     if max(gap(b.gradient, a.gradient, units).max(), gap(c.gradient, b.gradient, units).max()) <= 1:
-        return _frozen(exam)
+        return _by_luck(exam) or _frozen(exam)
     if not second.any():
         return _stale(exam, before, case, a.gradient, units)
     memory = float(first @ second / (first @ first)) if first.any() else 2.0
@@ -48,8 +48,8 @@ def _accumulated(exam: Exam, case: Case, memory: float) -> Diagnosis:
 
     if memory == 1:
         sentence = (
-            "Each call adds its gradient to that of the calls before: the second call at one point gives the first one's "
-            "answer plus the gradient, the third adds it again. Set the sum to zero at the start of each call."
+            "Each call adds its gradient to what the calls before it gave: asked again at the same point it answers with the "
+            "gradient added once more. Start each call from zero."
         )
         return Diagnosis("accumulated", sentence, added, "With the answer of the call before subtracted", details={"memory": 1.0})
     fresh, right = added(exam.user, case), exam.right(case)
@@ -57,7 +57,8 @@ def _accumulated(exam: Exam, case: Case, memory: float) -> Diagnosis:
     scale = 1 - memory if average else 1.0
     what = "a moving average of the gradients" if average else "a momentum"
     sentence = (
-        f"What you return is {what}, no gradient of this point alone: {memory:.6g} times the answer of the call before is in it."
+        f"What you return is {what}, not the gradient of this point alone: {memory:.6g} times the answer of the call before is "
+        "in it."
     )
     return Diagnosis(
         "accumulated", sentence, lambda user, case: added(user, case) / scale,
@@ -79,9 +80,20 @@ def _stale(exam: Exam, before: Case, case: Case, first: Array, units: Array) -> 
     found = [what for what, other in mixed.items() if np.max(gap(first, exam.right(other).gradient, units)) <= FITTED]
     what = found[0] if found else "something kept from the call before"
     sentence = (
-        f"Your gradient is late: the first call at a new point answers for {what}, the second call at the same point is another."
+        f"Your gradient is one call late: at a new point the first answer is for {what}, only the second is for that point. "
+        "Use theta and the columns of the call, and keep nothing from one call to the next."
     )
     return Diagnosis("stale", sentence, second, "Called twice at each point", details={"answers for": what})
+
+
+def _by_luck(exam: Exam) -> Report | None:
+    """Chance can answer alike three times: a mask of three flips does once in 64 visits."""
+    for case in exam.cases.held:
+        one, other = (exam.user(case.theta, case.rows) for _ in range(2))
+        apart = gap(one.gradient, other.gradient, unit(exam.right(case).kappa, one.dtype))
+        if np.isfinite(one.gradient + other.gradient).all() and np.max(apart) > RACE:
+            return _random(exam, case)
+    return None
 
 
 def _frozen(exam: Exam) -> Diagnosis | None:
@@ -89,11 +101,35 @@ def _frozen(exam: Exam) -> Diagnosis | None:
     answers = [exam.user(case.theta, case.rows).gradient for case in exam.cases.many]
     if any((answer != answers[0]).any() for answer in answers) or not answers[0].any():
         return None
-    first = exam.cases.many[0]
-    sentence = "Your gradient never changes, whatever point and rows it is asked for: it keeps the answer of its first call."
-    return Diagnosis(
-        "stale", sentence, explained(lambda *_: exam.right(first).gradient, exam), "Read as the gradient of the first call"
-    )
+    first, full = exam.cases.many[0], exam.cases.full
+    right = exam.right(full)
+    fixed = np.max(gap(answers[0], right.gradient, unit(right.kappa, np.float64))) <= FITTED
+    what = "the gradient at the start on all rows of the problem" if fixed else "the answer of its first call"
+    sentence = f"Your gradient never changes, whatever the point and the rows: it is always {what}."
+    kept = full if fixed else first
+    return Diagnosis("stale", sentence, explained(lambda *_: exam.right(kept).gradient, exam), f"Taken as {what}")
+
+
+def elsewhere(exam: Exam) -> Iterator[Diagnosis]:
+    """It never looks at theta: the gradient at the start, as of global variables."""
+    if ignores_theta(exam):
+        start = exam.cases.full.theta
+
+        def predict(_: Any, case: Case) -> Array:
+            return exam.right_at(start, case.rows).gradient
+
+        if fits(exam.many, lambda r: predict(None, r.case), lambda r: 4.0):
+            values = ", ".join(f"{name} = {value:.6g}" for name, value in zip(exam.problem.parameters[:8], start, strict=False))
+            sentence = (
+                f"Your gradient does not change with theta: whatever point it is given, it answers for the start, {values}. "
+                "It reads something else than its argument theta."
+            )
+            yield Diagnosis("stale", sentence, explained(predict, exam), "Taken as the gradient at the start")
+
+
+def ignores_theta(exam: Exam) -> bool:
+    one, other = exam.many[0], exam.many[3]
+    return bool((exam.user(other.case.theta, one.case.rows).gradient == one.answer.gradient).all()) and bool(one.g.any())
 
 
 def chance(exam: Exam, repair: Callable[[Any, Case], Array]) -> Report | None:
@@ -109,10 +145,10 @@ def _random(exam: Exam, case: Case) -> Report:
     answers = np.array([exam.user(case.theta, case.rows).gradient for _ in range(8)])
     size = np.max(abs(answers)) or 1.0
     spread = float(np.max(np.ptp(answers, axis=0)) / size)
-    why = " It follows the seed of np.random: set it inside, or leave the chance out." if _seeded(exam, case) else ""
+    why = " It follows np.random.seed: with a seed of its own it can be checked." if _seeded(exam, case) else ""
     sentence = (
-        f"Your gradient is random: eight calls at the same point and rows differ by {100 * spread:.2g} % of its size. "
-        f"A gradient that is to be checked must not sample, shuffle or drop anything.{why}"
+        f"Your gradient is random: eight calls at the same point and rows differ by {percent(spread)} of its size. "
+        f"To be checked, it must not sample, shuffle or drop anything.{why}"
     )
     return Report(False, "random", sentence, details={"spread": spread, "answers": answers[:3], "follows seed": bool(why)})
 

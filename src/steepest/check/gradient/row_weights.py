@@ -43,7 +43,7 @@ def _weighted(exam: Exam) -> Iterator[Diagnosis]:
         return answer
 
     details = {"weights": {str(n): w for n, w in weights.items()}}
-    yield Diagnosis("rows", _sentence(weights), repair, "With the weight of each row set to 1", details=details)
+    yield Diagnosis("rows", _sentence(weights), repair, "With every row counted once", details=details)
 
 
 def _is_mean(weights: Array) -> bool:
@@ -91,17 +91,28 @@ def _sentence(weights: dict[int, Array]) -> str:
     if tail:
         words = listed([f"{dropped[n]} of {n}" for n in weights])
         batches = [b for b in range(2, 65) if all(n % b == dropped[n] for n in weights)]
-        why = f": the last rows that do not fill a batch of {batches[0]}" if len(batches) >= 1 and batches[0] < 7 else ""
-        return f"Your gradient leaves out the last rows ({words}){why}."
+        if set(dropped.values()) == {1}:
+            return "Your gradient leaves out the last row of each call: a range ends too early, or a batch of 2 is not filled."
+        why = f", those that do not fill a batch of {batches[0]}" if batches else ""
+        return f"Your gradient leaves out the last rows ({words}{why})."
     n = max(weights)
     usual = float(np.median(weights[n]))
     parts = [
-        f"row {listed([int(i) + 1 for i in np.flatnonzero(weights[n] == value)][:8])} of {n} counts {shown(float(value))} times"
+        _counts([int(i) + 1 for i in np.flatnonzero(weights[n] == value)], float(value))
         for value in np.unique(weights[n])
         if value != (1.0 if usual == 1.0 else usual)
     ]
     rest = "" if usual == 1.0 else f"; all others count {shown(usual)} times"
-    return f"Rows count wrongly: {listed(parts[:4])}{rest}." if parts else f"Every row counts {shown(usual)} times."
+    return f"Of {n} rows, {listed(parts[:4])}{rest}." if parts else f"Every row counts {shown(usual)} times."
+
+
+def _counts(numbers: list[int], weight: float) -> str:
+    """ "rows 2 and 4 are left out"."""
+    several = len(numbers) > 1
+    who = f"{'rows' if several else 'row'} {listed(numbers[:8])}" + (f" and {len(numbers) - 8} more" if len(numbers) > 8 else "")
+    if weight == 0:
+        return f"{who} {'are' if several else 'is'} left out"
+    return f"{who} {'count' if several else 'counts'} {'twice' if weight == 2 else f'{shown(weight)} times'}"
 
 
 def _whole_data(exam: Exam) -> Iterator[Diagnosis]:
@@ -116,7 +127,7 @@ def _whole_data(exam: Exam) -> Iterator[Diagnosis]:
         sentence = (
             f"Your gradient is that of all {n:,} rows of the problem, whatever rows it is given: use the columns of the call."
         )
-        yield Diagnosis("rows", sentence, explained(predict, exam), "Read as the gradient of all rows")
+        yield Diagnosis("rows", sentence, explained(predict, exam), "Taken as the gradient of all rows")
 
 
 def _far(reading: Any) -> float:
@@ -133,7 +144,7 @@ def _unweighted(exam: Exam) -> Iterator[Diagnosis]:
 
     if fits(exam.many, lambda r: predict(None, r.case), _few):
         sentence = "Your gradient counts every row alike: the problem's weights (columns['weights']) are left out."
-        yield Diagnosis("rows", sentence, explained(predict, exam), "Read as the gradient without weights")
+        yield Diagnosis("rows", sentence, explained(predict, exam), "Taken as the gradient without weights")
 
 
 def _few(reading: Any) -> float:
@@ -158,7 +169,7 @@ PAIRINGS: dict[str, Pairing] = {
     "is one row late": _other_order(lambda v: np.roll(v, 1)),
     "is one row early": _other_order(lambda v: np.roll(v, -1)),
     "is sorted by itself": _other_order(np.sort),
-    "meets every row of the others, as (n, 1) against (n,) does": _all_pairs,
+    "is paired with every row of the others: somewhere an (n, 1) array meets an (n,) one, and .ravel() is missing": _all_pairs,
     "is replaced by its mean": _other_order(lambda v: np.full_like(v, np.mean(v))),
     "is replaced by its first row": _other_order(lambda v: np.full_like(v, v[0])),
 }
@@ -175,8 +186,8 @@ def _pairings(exam: Exam) -> Iterator[Diagnosis]:
                     return reference(exam.problem, case.theta, paired).gradient * float(case.n) ** power
 
                 if fits(exam.many, lambda r, predict=predict: predict(None, r.case), lambda r: 4.0 * r.case.n):  # type: ignore[misc]
-                    sentence = f"The rows do not belong together: the column {name} {words}."
+                    sentence = f"Rows are mixed up: the column {name} {words}."
                     yield Diagnosis(
-                        "rows", sentence, explained(predict, exam), "Read so", details={"column": name, "counts": COUNTS}
+                        "rows", sentence, explained(predict, exam), "With that undone", details={"column": name, "counts": COUNTS}
                     )
                     return

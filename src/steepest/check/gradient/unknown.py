@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest.check.gradient.exam import FITTED, Exam, Reading, listed
 from steepest.check.gradient.form import shown
+from steepest.check.gradient.repeat import ignores_theta
 from steepest.check.report import Report
 
 
@@ -22,7 +23,7 @@ def unknown(exam: Exam, rivals: Sequence[str] = ()) -> Report:
     one = _smallest(exam)
     state = f"{listed(right[:8])} {'is' if len(right) == 1 else 'are'} right, {listed(wrong[:8])} wrong" if right and wrong else ""
     several = f"{len(rivals)} explanations are left" if len(rivals) > 1 else ""
-    said = "; ".join(part for part in (several, state, _by_count(exam, one)) if part)
+    said = "; ".join(part for part in (several, state, _by_count(exam, one), _by_theta(exam)) if part)
     sentence = f"Your gradient is wrong; the cause was not found{': ' if said else ''}{said}."
     details: dict[str, Any] = {
         "coordinates": _table(names, one or worst),
@@ -45,6 +46,10 @@ def _by_count(exam: Exam, one: Reading | None) -> str:
     if exam.ones and one is None:
         return "on one row it is right, on several it is not"
     return ""
+
+
+def _by_theta(exam: Exam) -> str:
+    return "it does not change with theta" if ignores_theta(exam) else ""
 
 
 def _table(names: Sequence[str], reading: Reading) -> list[dict[str, Any]]:

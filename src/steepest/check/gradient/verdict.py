@@ -7,81 +7,133 @@ from typing import Any
 
 import numpy as np
 
-from steepest.check.cases import Case, long_gradient, shares
+from steepest.check.cases import Case, long_gradient, shares, single
 from steepest.check.gradient.exam import Exam, Reading, gap, precision, unit
 from steepest.check.report import Report
-from steepest.check.rounding import EPS
+from steepest.check.rounding import EPS, TINY
 from steepest.check.user import Unusable
 
 Array = np.ndarray[Any, Any]
-OWN_WAY = 8.0  # units: what an equally good order of operations can add, where it cannot be run again with more digits
-WAY_ABOVE = 1e5  # units from which a gap is no rounding, unless it shrinks with more digits
+NEIGHBOURS = 16  # points; an error of rounding has the same sign at all of them once in 2**15 times
+NEAR = 1e-3  # how far they are away, relative: rounding is another there, a wrong derivative is not
+# Rounding loses 11 bits in long double, a wrong derivative none: between the two.
+CLOSED = float(np.sqrt(np.finfo(np.longdouble).eps / np.finfo(np.float64).eps))
 SINGLE = float(np.finfo(np.float32).eps)
 
 
 def agreement(exam: Exam) -> Report | None:
     """The report on a gradient that is right, or right but for rounding; None where it is wrong."""
-    readings = [*exam.many, *exam.ones, *(exam.read(case) for case in exam.cases.held)]
+    readings = [*exam.many, *exam.ones, *exam.held]
     full = exam.read(exam.cases.full)
     smooth = bool(np.isfinite(full.right.kappa).all() and np.isfinite(full.g).all() and not full.right.undecided.size)
     if smooth:
         readings.append(full)
-    worst = max(readings, key=lambda reading: float(np.max(reading.gap)))
-    largest = float(np.max(worst.gap))
     points, rows = len(readings), sum(reading.case.n for reading in readings)
-    if not largest <= 1:
-        report = _rounded(exam, readings, worst, largest)
-        if report is None or not report.correct:
-            return report
-    else:
+    if max(float(np.max(reading.gap)) for reading in readings) <= 1:
         report = Report(
             True, None, f"Correct: your gradient agrees with the derivation at {points} points, on {rows} rows, to rounding."
         )
+    else:
+        rounded = _rounded(exam, readings)
+        if rounded is None or not rounded.correct:
+            return rounded
+        report = rounded
     return report if smooth else kinks(exam, full, report)
 
 
-def _rounded(exam: Exam, readings: list[Reading], worst: Reading, largest: float) -> Report | None:
-    digits = digits_left(worst)
-    whole = -log10(precision(worst.answer.dtype))
-    shrunk = shrinks(exam, worst)
-    details = {"digits": digits, "units": largest, "long double": shrunk}
-    if shrunk or (shrunk is None and largest <= OWN_WAY):
-        if digits >= whole / 2:
-            how = "the difference shrinks in long double" if shrunk else "the difference is of the size of rounding"
-            return Report(True, None, f"Correct, with {digits:.0f} digits left by rounding ({how}).", details=details)
+def _rounded(exam: Exam, readings: list[Reading]) -> Report | None:
+    """The report where every gap is one of rounding, and on how many digits are left; None where one of them is not."""
+    worst = max(readings, key=lambda reading: float(np.max(reading.gap)))
+    digits, whole = digits_left(worst), -log10(precision(worst.answer.dtype))
+    shrunk, rounding = _is_rounding(exam, readings)
+    details = {"digits": digits, "units": float(np.max(worst.gap)), "long double": shrunk}
+    if rounding and digits >= whole / 2:
+        how = "the difference shrinks in long double" if shrunk else "the difference has another sign at the next point"
+        return Report(True, None, f"Correct, with {digits:.0f} digits left by rounding ({how}).", details=details)
+    near = all(np.max(gap(r.u, r.g, unit(r.right.kappa, np.float32))) <= 1 for r in readings)
+    if near and not shrunk and precision(worst.answer.dtype) < SINGLE:
+        return _few_digits(digits, whole, details)
+    if rounding:
+        name = exam.problem.parameters[int(np.argmax(worst.gap))]
+        how = "In long double the difference goes away" if shrunk else "From point to point the difference changes its sign"
         sentence = (
             f"The mathematics is right, but rounding leaves only {max(digits, 0):.0f} of {whole:.0f} digits: "
-            f"{cancelling(exam, worst)} large numbers cancel. In long double the difference goes away."
-        )
-        return Report(False, "precision", sentence, details=details)
-    single = precision(worst.answer.dtype) < SINGLE and all(
-        np.max(gap(r.u, r.g, unit(r.right.kappa, np.float32))) <= OWN_WAY for r in readings
-    )
-    if single:
-        sentence = (
-            f"Your gradient is right to about {max(digits, 0):.0f} digits only, of {whole:.0f}: some part of it is computed in "
-            "single precision (float32), with a rounded constant, or by finite differences."
+            f"in the derivative by {name}, large numbers cancel. {how}."
         )
         return Report(False, "precision", sentence, details=details)
     return None
 
 
-def shrinks(exam: Exam, reading: Reading) -> bool | None:
-    """Does the gap close when everything is given in long double? None where that cannot be tried."""
+def inexact(exam: Exam) -> Report | None:
+    """The report on a gradient that nothing mends and that is everywhere right to half the digits of float32, or better."""
+    readings = [*exam.many, *exam.ones, *exam.held]
+    masses = [np.sum(abs(reading.right.each), axis=0) + TINY for reading in readings]
+    share = max(float(np.max(abs(r.u - r.g) / mass)) for r, mass in zip(readings, masses, strict=True))
+    if not share <= SINGLE**0.5:
+        return None
+    return _few_digits(-log10(share), -log10(precision(exam.many[0].answer.dtype)), {"digits": -log10(share)})
+
+
+def _few_digits(digits: float, whole: float, details: dict[str, Any]) -> Report:
+    sentence = (
+        f"Your gradient is right to about {max(digits, 0):.0f} digits only, of {whole:.0f}: some part of it is computed in "
+        "single precision (float32), with a rounded constant, or by finite differences."
+    )
+    return Report(False, "precision", sentence, details=details)
+
+
+def _is_rounding(exam: Exam, readings: list[Reading]) -> tuple[bool, bool]:
+    """Is it rounding in every coordinate, where each is furthest off: by long double alone, and by either test?"""
+    gaps = np.array([reading.gap for reading in readings])
+    furthest, beyond = np.argmax(gaps, axis=0), np.max(gaps, axis=0) > 1
+    shrunk = True
+    for i in np.unique(furthest[beyond]):
+        here = beyond & (furthest == i)
+        if shrinks(exam, readings[i])[here].all():
+            continue
+        shrunk = False
+        if not flickers(exam, readings[i])[here].all():
+            return False, False
+    return shrunk, True
+
+
+def shrinks(exam: Exam, reading: Reading) -> Array:
+    """In which coordinates does the gap close when everything is given in long double? (p,)"""
+    none = np.zeros(len(reading.g), dtype=bool)
     theta = reading.case.theta.astype(np.longdouble)
     rows = {name: column.astype(np.longdouble) for name, column in reading.case.rows.items()}
     right = long_gradient(exam.problem, theta, reading.case.rows)
     if right is None:
-        return None
+        return none
     try:
         answer = exam.user(theta, rows)
     except Unusable:
-        return None
+        return none
     before, after = abs(reading.u - reading.g), abs(answer.gradient - right)
-    k = int(np.argmax(reading.gap))
-    if after[k] <= before[k] / 8:
-        return True
-    return None if answer.dtype != np.longdouble and reading.gap[k] <= WAY_ABOVE and before[k] == after[k] else False
+    return np.asarray(after <= np.maximum(CLOSED * before, reading.unit))  # a unit: 1/3 in the user's code stays a float64
+
+
+def flickers(exam: Exam, reading: Reading) -> Array:
+    """In which coordinates has the gap another sign at the next point? Of a wrong derivative it is smooth. (p,)
+
+    For code that cannot be run in long double: it converts to float64, or is another library's.
+    """
+    rng = np.random.default_rng(16)
+    signs = []
+    for _ in range(NEIGHBOURS):
+        rows = {name: _moved(column, rng) for name, column in reading.case.rows.items()}
+        try:
+            other = exam.read(Case(_moved(reading.case.theta, rng), rows))
+        except Unusable:
+            return np.zeros(len(reading.g), dtype=bool)
+        signs.append(np.sign(other.u - other.g))
+    return np.asarray((np.min(signs, axis=0) < 0) & (np.max(signs, axis=0) > 0))
+
+
+def _moved(values: Array, rng: np.random.Generator) -> Array:
+    """Whole numbers can be labels or counts and stay."""
+    moved = single(values * (1 + NEAR * rng.standard_normal(len(values))))
+    return np.where(values == np.round(values), values, moved)
 
 
 def digits_left(reading: Reading) -> float:
@@ -89,11 +141,6 @@ def digits_left(reading: Reading) -> float:
     k = int(np.argmax(reading.gap))
     size = max(abs(reading.g[k]), abs(reading.u[k]), np.finfo(float).tiny)
     return float(-log10(max(abs(reading.u[k] - reading.g[k]) / size, EPS / 4)))
-
-
-def cancelling(exam: Exam, reading: Reading) -> str:
-    k = int(np.argmax(reading.gap))
-    return f"in the derivative by {exam.problem.parameters[k]},"
 
 
 def kinks(exam: Exam, full: Reading, report: Report) -> Report:

@@ -175,8 +175,8 @@ def _diagnosis(
     ratio = ratios[index]
     how = f"{shown(ratio)} times what it should be" if ratio is not None else "wrong"
     where = row_shown(exam, exam.ones[example].case)
-    numbers = f"At {where} yours would be {yours:.9g}, the right one is {right:.9g}."
-    sentence = f"One value explains your whole gradient: {text} is {how}. {numbers}"
+    numbers = f"On the one row {where} it must be {right:.9g}; your gradient comes out if it is {yours:.9g}."
+    sentence = f"A single wrong value explains your whole gradient: {text} is {how}. {numbers}"
 
     def repair(user: Any, case: Case) -> Array:
         return _repaired(exam, program, index, ratio, user, case)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from steepest.check.user import UserGradient, read
+from steepest.check.user import TooLong, UserGradient, read
 
 Array = np.ndarray[Any, Any]
 Force = Callable[[int, Any], Any]  # (occurrence, the user's value) → the value instead
@@ -38,6 +38,7 @@ class Site(NamedTuple):
     statement: int
     target: str  # what the statement assigns to; "return" for a return
     place: str  # what it is in: "whole" right side, "operand", "element", "argument", "own argument" of the file's functions
+    function: str  # the one of the file that it stands in
 
 
 class Record(NamedTuple):
@@ -53,7 +54,7 @@ class Instrumented:
 
     def __init__(self, user: UserGradient, sites: list[Site], tree: ast.Module, path: str) -> None:
         self.sites = sites
-        self.parameters = user.parameters
+        self.parameters, self._limited = user.parameters, user.limited
         function = user.function
         names = {**function.__globals__, **_closure(function), HOOK: self._hook}
         exec(compile(tree, path, "exec"), names)
@@ -70,9 +71,10 @@ class Instrumented:
         self.runs += 1
         self._active, self._force, self._counts, self._left = site, force, {}, SLACK * self._usual
         try:
-            value = self._function(np.array(theta), {name: np.array(column) for name, column in rows.items()})
+            with self._limited():
+                value = self._function(np.array(theta), {name: np.array(column) for name, column in rows.items()})
             gradient = read(value, self.parameters).gradient
-        except Exception:
+        except (Exception, SystemExit, TooLong):
             return None
         return gradient if np.isfinite(gradient).all() else None
 
@@ -153,10 +155,13 @@ class _Hooks(ast.NodeTransformer):
         self.sites: list[Site] = []
         self._target = ""
         self._place = "whole"
+        self._function = ""
 
     def function(self, node: ast.FunctionDef) -> None:
+        outer, self._function = self._function, node.name
         node.decorator_list = [d for d in node.decorator_list if _last_name(d) not in UNJIT]
         node.body = [line for part in node.body for line in self._lines(part)]
+        self._function = outer
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         self.function(node)
@@ -257,7 +262,7 @@ class _Hooks(ast.NodeTransformer):
     def _hooked(self, node: ast.expr, original: ast.AST, kind: str, place: str = "whole") -> ast.expr:
         line = getattr(original, "lineno", 0)
         text = " ".join((ast.get_source_segment(self.text, original) or ast.unparse(original)).split())
-        self.sites.append(Site(line, text, kind, len(self.sites), self._target, place))
+        self.sites.append(Site(line, text, kind, len(self.sites), self._target, place, self._function))
         call = ast.Call(ast.Name(HOOK, ast.Load()), [ast.Constant(len(self.sites) - 1), node], [])
         return ast.copy_location(call, original)
 

@@ -12,6 +12,10 @@ from steepest.check.program.candidates import RELATIVE, Library, fraction, is_co
 Array = np.ndarray[Any, Any]
 Key = tuple[int, int]  # site and occurrence
 At = Callable[[Array, Mapping[Key, Array], float], float]  # (the steps' values, the run's values, what stands there) → the value
+LITTLE: tuple[Callable[[Array], Array], ...] = (
+    lambda v: v, lambda v: -v, lambda v: 2 * v, lambda v: v / 2, lambda v: 1 - v, lambda v: 1 + v, lambda v: v * v,
+    np.exp, np.log, np.sqrt, np.sin, np.cos,
+)  # fmt: skip
 PLAIN, BUILT, CHANGED, NUMBER = 0, 1, 2, 3  # how far-fetched
 
 
@@ -26,9 +30,10 @@ class Meaning(NamedTuple):
 
 
 class Variable(NamedTuple):
-    """A value of the user's run that has a name. `place` is when it was computed."""
+    """A value of the user's run that has a name in one function. `place` is when it was computed."""
 
     name: str
+    function: str
     key: Key
     place: int
     profile: Array
@@ -40,36 +45,51 @@ class Reader:
     def __init__(self, library: Library, variables: Sequence[Variable]) -> None:
         self.library, self.variables = library, variables
 
-    def read(self, value: Array, here: Array, before: int) -> Meaning | None:
-        """What `value` is where `here` stands now; variables count that were computed before that place."""
+    def read(self, value: Array, here: Array, function: str, before: int) -> Meaning | None:
+        """What `value` is where `here` stands now; variables count that this function has computed before that place."""
         number = _number(value)
         if number is not None:
             return number
         if np.max(abs(value)) <= RELATIVE * np.max(abs(here)):
             return Meaning("number", "0", _always(0.0))
-        found = self._plain(value, before)
+        scope = self._scope(function, before)
+        found = self._plain(value, scope)
         if found is not None:
             return found
         with np.errstate(all="ignore"):
             changes = {"times": value / here, "plus": value - here, "minus": value + here, "over": value * here}
         for kind, other in changes.items():
             if np.isfinite(other).all():
-                part = self._plain(other, before, exact=True)
+                part = self._plain(other, scope, exact=True)
                 if part is not None:
                     return Meaning(kind, part.text, _changed(kind, part.at), CHANGED)
         return Meaning("number", f"{value[0]:.9g}", _always(float(value[0])), NUMBER) if is_constant(value) else None
 
-    def _plain(self, value: Array, before: int, exact: bool = False) -> Meaning | None:
+    def is_at_hand(self, value: Array, here: Array, function: str, before: int) -> bool:
+        """Could the user write it there: as two of the values at hand, each changed a little at most, joined by an operator?"""
+        size = len(value)
+        hand = [here, *(variable.profile[:size] for variable in self._scope(function, before))]
+        with np.errstate(all="ignore"):
+            near = np.unique([change(v) for v in hand for change in LITTLE], axis=0)
+            near = np.concatenate([near[np.isfinite(near).all(axis=1)], np.ones((1, size))])
+            for line in near:
+                for joined in (near + line, near - line, near * line, near / line):
+                    if (abs(joined - value) <= RELATIVE * abs(value)).all(axis=1).any():
+                        return True
+        return False
+
+    def _scope(self, function: str, before: int) -> list[Variable]:
+        return [variable for variable in self.variables if variable.function == function and variable.place < before]
+
+    def _plain(self, value: Array, scope: Sequence[Variable], exact: bool = False) -> Meaning | None:
         if exact and (number := _number(value)) is not None:
             return number
         known = self.library.find(value)
         if known is not None and known.level == 0:
             return self._step(known)
-        for variable in self.variables:
-            if variable.place < before:
-                same = (abs(value - variable.profile[: len(value)]) <= RELATIVE * abs(value)).all()
-                if same:
-                    return Meaning("variable", variable.name, _read(variable.key), leaf=True)
+        for variable in scope:
+            if (abs(value - variable.profile[: len(value)]) <= RELATIVE * abs(value)).all():
+                return Meaning("variable", variable.name, _read(variable.key), leaf=True)
         return None if known is None else self._step(known)
 
     def _step(self, known: Any) -> Meaning:

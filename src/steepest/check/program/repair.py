@@ -2,15 +2,16 @@
 
 On one-row data each value of the program is solved for: which one would mend the whole gradient? What mends it must be
 something that a right program computes: a step of the derivation, a number, a variable. Of these repairs the one is named
-that leaves the fewest values unknown in the run; of equals, the earliest.
+that leaves the fewest values unknown in the run; of equals, the one that is said in the fewest letters, then the earliest.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -37,10 +38,13 @@ DOUBTS = {
     "read": 1.0,  # what is read is unknown itself, so the fault may lie where it was computed
     "scaled": 0.5,  # several values are wrong by a common factor
     "overwrites": 0.5,  # the variable held a step of the derivation; its sign or a factor 2 would have to change
+    "literal": 2.0,  # a number that is written would have to be an expression
+    "dropped": 0.5,  # what a call or a name gives would be a number
     "answer": 0.5,  # it only puts the answer in its place
     "unnatural": 0.5,  # neither a number for a number nor a variable for a variable
     "argument": 0.25,  # the file's own function would be called with a step for a variable
-    "built": 0.25,  # a product of two steps; a change of what is there: twice that
+    "built": 0.25,  # a product of two steps that is not at hand; a change of what is there: twice that
+    "copy": 0.5,  # another line only copies a variable: that one computes nothing, and may lack something
 }
 
 
@@ -54,6 +58,7 @@ class Repair(NamedTuple):
     place: int  # when it is first computed
     here: float
     value: float
+    at_hand: bool  # the user could write it there, from the values at hand
     doubts: tuple[str, ...]
     unknown: int  # values of the run that are still unknown
 
@@ -71,22 +76,45 @@ def repair(user: UserGradient, problem: Subject, cases: Cases) -> list[Diagnosis
         bench = _Bench(program, problem, cases.ones)
         if not bench.is_wrong:
             return []
-        found = sorted(bench.repairs(), key=lambda r: (r.cost, r.place, r.number))
+        found = sorted(bench.repairs(), key=lambda r: (r.cost, r.mode.factor, len(r.meaning.text), r.place, r.number))
         if program.runs > MOST_RUNS:
             return []
     lines: dict[int, list[Repair]] = {}
     for each in found:
         lines.setdefault(each.site.line, []).append(each)
-    best = [_diagnosis(bench, there) for there in list(lines.values())[:LISTED]]
+    found_there = list(lines.values())[:LISTED]
+    best = [_diagnosis(bench, there) for there in found_there]
     others = [d.sentence for d in best]
-    return [replace(d, details={**d.details, "other places": [o for o in others if o != d.sentence]}) for d in best]
+    best = [replace(d, details={**d.details, "other places": [o for o in others if o != d.sentence]}) for d in best]
+    made = bench.made_in_a_loop(found_there[0]) if found_there and not found_there[0][0].at_hand else None
+    if made is not None:
+        name, line = made
+        why = f"{name} is made in a loop, whose rounds cannot be repaired one by one. {best[0].sentence}"
+        return [_unsettled(best[0], [line, best[0].line], why)]
+    if _is_a_toss(*(there[0] for there in found_there[:2])):
+        lines_of = [d.line for d in best[:2]]
+        return [_unsettled(best[0], lines_of, f"the numbers cannot tell which. {best[0].sentence}; or {best[1].sentence}")]
+    return best
+
+
+def _is_a_toss(first: Repair | None = None, second: Repair | None = None) -> bool:
+    """Do two lines mend it equally well, and the first by what nobody would write there?"""
+    return first is not None and second is not None and second.cost == first.cost and not first.at_hand
+
+
+def _unsettled(best: Diagnosis, lines: Sequence[int | None], why: str) -> Diagnosis:
+    """The fault is mended, and the line is not settled."""
+    places = " or ".join(f"line {line}" for line in dict.fromkeys(lines))
+    return replace(
+        best, sentence=f"{places[0].upper()}{places[1:]}: {why}", line=None, details={**best.details, "lines": list(lines)}
+    )
 
 
 def _diagnosis(bench: _Bench, there: list[Repair]) -> Diagnosis:
     """What is said of one line: the whole right side where that is a step, else the most likely repair."""
     first = there[0]
     whole = [r for r in there if r.site.place == "whole" and r.meaning.kind == "step" and r.site.kind not in ("Name", "Constant")]
-    shown = whole[0] if whole and whole[0].cost <= first.cost + 1 else first
+    shown = whole[0] if whole and whole[0].cost <= first.cost + 2 else first
     case = bench.cases[0]
     details = {
         "expression": shown.site.text,
@@ -130,7 +158,7 @@ class _Bench:
             named = site.kind == "Name" or (site.place == "whole" and site.target.isidentifier() and site.target != "return")
             if named and len(self.runs[0][key]) == 1:
                 name = site.text if site.kind == "Name" else site.target
-                variables.append(Variable(name, key, self.places[key], np.array([run[key][0] for run in self.runs])))
+                variables.append(Variable(name, site.function, key, self.places[key], np.array([run[key][0] for run in self.runs])))
         return Reader(self.library, variables)
 
     def repairs(self) -> Iterator[Repair]:
@@ -154,10 +182,10 @@ class _Bench:
         value = _all(solver.solve(start, tried) for solver, start, tried in zip(seen, here, self.tries, strict=False))
         if value is None:
             return None
-        meaning = self.reader.read(value, here[:SEEN], place)
+        meaning = self.reader.read(value, here[:SEEN], self.program.sites[number].function, place)
         if meaning is None and not mode.factor:
             value = _all(solver.hit(tried) for solver, tried in zip(seen, self.tries, strict=False))
-            meaning = None if value is None else self.reader.read(value, here[:SEEN], place)
+            meaning = None if value is None else self.reader.read(value, here[:SEEN], self.program.sites[number].function, place)
         if value is None or meaning is None:
             return None
         for solver, steps, run, start in zip(solvers, self.steps, self.runs, here, strict=True):
@@ -165,8 +193,9 @@ class _Bench:
             if error is None or np.max(abs(error)) > 100 * SOLVED:
                 return None
         site = self.program.sites[number]
-        return Repair(site, number, mode, meaning, place, here[0], value[0],
-                      self._doubts(site, mode, meaning, value, here[:SEEN]), self._left(number, mode, value))  # fmt: skip
+        at_hand = mode.factor or self.reader.is_at_hand(value, here[:SEEN], site.function, place)
+        return Repair(site, number, mode, meaning, place, here[0], value[0], at_hand,
+                      self._doubts(site, mode, meaning, value, here[:SEEN], at_hand), self._left(number, mode, value))  # fmt: skip
 
     @cached_property
     def steps(self) -> list[Array]:
@@ -181,7 +210,7 @@ class _Bench:
         runs = [_values(self.program.trace(*case, number, mode.force(v))) for case, v in zip(self.cases, values, strict=False)]
         return sum(self._unknown(key, runs) for key in self.keys)
 
-    def _doubts(self, site: Site, mode: Mode, meaning: Meaning, value: Array, here: Array) -> tuple[str, ...]:
+    def _doubts(self, site: Site, mode: Mode, meaning: Meaning, value: Array, here: Array, at_hand: bool) -> tuple[str, ...]:
         whole, written = site.place == "whole", site.kind in ("Name", "Constant", "Input")
         fixed, level = is_constant(here) and not mode.factor, self.library.level(here)
         multiple = any(np.allclose(value, factor * here, rtol=1e-7, atol=0) for factor in FACTORS)
@@ -192,12 +221,47 @@ class _Bench:
             "read": site.kind in ("Name", "Own") and level == UNKNOWN and meaning.cost < CHANGED and not meaning.leaf,
             "scaled": mode.factor,
             "overwrites": whole and not written and level == STEPS and not fixed and multiple and site.target != "return",
+            "literal": site.kind == "Constant" and meaning.kind != "number",
+            "dropped": meaning.kind == "number" and site.kind in ("Call", "Subscript", "Name") and not mode.factor,
             "answer": any(np.allclose(value, g, rtol=1e-7, atol=0) for g in np.array(self.right[:SEEN]).T),
             "unnatural": not swapped,
             "argument": site.place == "own argument" and site.kind == "Name" and not meaning.leaf,
         }
         far = meaning.cost + (mode.factor and meaning.kind != "number")
-        return (*(name for name, holds in doubts.items() if holds), *["built"] * far)
+        if at_hand and not mode.factor:
+            far = 0
+        copies = sum(line != site.line for line in self.copies)
+        return (*(name for name, holds in doubts.items() if holds), *["built"] * far, *["copy"] * copies)
+
+    @cached_property
+    def copies(self) -> set[int]:
+        """Lines as `e = yhat`."""
+        plain = (s for s in self.program.sites if s.place == "whole" and s.kind == "Name" and s.target.isidentifier())
+        return {site.line for site in plain if site.target != "return"}
+
+    def made_in_a_loop(self, there: Sequence[Repair]) -> tuple[str, int] | None:
+        """A variable or a call that this line reads, which could as well be what is wrong, but is computed round by round."""
+        for r in there:
+            if r.site.kind == "Name" and not r.meaning.leaf and r.meaning.kind != "number":
+                made = [s for s in self.rounds if re.split(r"\W", s.target)[0] == r.site.text and s.function == r.site.function]
+            elif r.site.kind == "Own":
+                made = [s for s in self.rounds if s.function == r.site.text.split("(")[0]]
+            else:
+                continue
+            if made and made[0].line != r.site.line:
+                return r.site.text, made[0].line
+        return None
+
+    @cached_property
+    def rounds(self) -> list[Site]:
+        """Right sides that are computed several times for one row, with different values."""
+        several: dict[int, set[bytes]] = {}
+        for (number, _), value in self.runs[0].items():
+            several.setdefault(number, set()).add(value.tobytes())
+        sites = self.program.sites
+        return [
+            sites[n] for n, values in several.items() if len(values) > 1 and sites[n].place == "whole" and sites[n].kind != "Input"
+        ]
 
     def _unknown(self, key: Key, runs: list[dict[Key, Array]]) -> int:
         if self.program.sites[key[0]].kind in ("Name", "Constant"):

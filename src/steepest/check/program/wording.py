@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
+from math import lcm
+
 from steepest.check.cases import Case
 from steepest.check.program.instrument import Site
 from steepest.check.program.meaning import Meaning
@@ -19,12 +23,39 @@ def sentence(site: Site, meaning: Meaning, hint: tuple[Site, Meaning] | None) ->
     head = f"line {site.line}: "
     named = site.place == "whole" and site.target.isidentifier() and site.target != "return"
     if named and meaning.kind in ("step", "product"):
-        text = f"your {site.target} is {site.text}; the derivation has {meaning.text}"
+        text = f"your {site.target} is {site.text}; the derivation has {meaning.text}{_slopes(meaning.text)}"
     else:
         text = _change(site, meaning)
     if hint is not None and hint[1].kind in ("number", "variable"):
         text += f" ({_change(*hint)})"
     return head + text
+
+
+def _slopes(text: str) -> str:
+    """The derivatives of Legendre polynomials of low order in a text, written out.
+
+    >>> _slopes("b*P3'(u)")
+    ", where P3'(u) = (15*u**2 - 3)/2"
+    """
+    orders = sorted({int(n) for n in re.findall(r"\bP([1-6])'", text)})
+    return "".join(f", where P{n}'(u) = {_slope(n)}" for n in orders)
+
+
+def _slope(order: int) -> str:
+    before, value = [Fraction(0)], [Fraction(1)]  # coefficients of P_0, lowest power first
+    for k in range(order):
+        shifted = [Fraction(0), *(c * (2 * k + 1) for c in value)]
+        lower = [*(c * k for c in before), *[Fraction(0)] * (len(shifted) - len(before))]
+        before, value = value, [(a - b) / (k + 1) for a, b in zip(shifted, lower, strict=True)]
+    slope = [k * c for k, c in enumerate(value)][1:]
+    divisor = lcm(*(c.denominator for c in slope))
+    terms = [(int(c * divisor), k) for k, c in reversed(list(enumerate(slope))) if c]
+    words = [
+        f"{c if c != 1 or not k else ''}{'*' if c != 1 and k else ''}{('u' if k == 1 else f'u**{k}') if k else ''}"
+        for c, k in terms
+    ]
+    text = " + ".join(words).replace("+ -", "- ")
+    return f"({text})/{divisor}" if divisor > 1 and len(words) > 1 else f"{text}/{divisor}" if divisor > 1 else text
 
 
 def _change(site: Site, meaning: Meaning) -> str:
