@@ -1,5 +1,5 @@
 """Full, mini-batch and single-sample descent on forty points. `scripts/notebooks` makes the notebook from it."""
-# ruff: noqa: T201, B018
+# ruff: noqa: T201
 
 # %% [markdown]
 # # All rows, some rows, one row
@@ -111,8 +111,10 @@ for batch in ("full", 2, 1):
 figure, ax = plt.subplots(figsize=(7, 3.4))
 for (batch, rate), trace in floors.items():
     if rate == 0.1:
-        ax.semilogy(trace.epoch, np.maximum(trace.full_loss - best.loss, 1e-16), linewidth=0.8, label=f"batch {batch}")
-ax.set(xlabel="epoch", ylabel="loss above the minimum", xlim=(0, 100), title="rate 0.1")
+        whole = trace.epoch % 1 == 0
+        name = "all rows" if batch == "full" else f"batch {batch}"
+        ax.semilogy(trace.epoch[whole], trace.full_loss[whole] - best.loss, linewidth=0.9, label=name)
+ax.set(xlabel="epoch", ylabel="loss above the minimum", xlim=(0, 400), ylim=(1e-13, 50), title="rate 0.1")
 ax.legend(frameon=False)
 plt.show()
 

@@ -18,9 +18,9 @@ class Picked(NamedTuple):
 
 class Batches:
     """Batches of `size` rows. Each epoch goes through a fresh permutation, so every row is used once in it; the last batch of an
-    epoch may be smaller. With `replacement`, an epoch is as many rows drawn independently.
+    epoch may be smaller. With `replacement`, an epoch is as many rows drawn independently. Rows of weight 0 are left out.
 
-    Rows of weight 0 are left out. The stream is that of NumPy's RandomState(seed), which is frozen: the same seed gives the same rows in every version.
+    The stream is that of NumPy's RandomState(seed), which is frozen: the same seed gives the same rows in every version.
     """
 
     def __init__(self, rows: int, size: int, seed: int, replacement: bool = False, weights: Any = None) -> None:
