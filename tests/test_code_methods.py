@@ -14,11 +14,15 @@ import steepest as st
 from steepest.descent import descend
 from steepest.descent.files import read, trace_of
 from steepest.descent.free import Free
+from steepest.descent.objective import Point
 from steepest.descent.tsqr import triangle
 from steepest.fitting.few_rows import blocks, by_sums, few_rows
 from steepest.methods.code.bfgs import updated
+from steepest.methods.code.curvature import downhill
 from steepest.methods.code.lbfgs import newton_like
+from steepest.methods.code.line import Line
 from steepest.methods.code.table import CODE
+from steepest.methods.code.wolfe import wolfe
 
 Array = np.ndarray[Any, Any]
 RNG = np.random.default_rng(0)
@@ -110,6 +114,8 @@ def test_every_method_reaches_the_minimum_that_scipy_finds(method: str, name: st
     if method != "polyak":
         assert trace.outcome == "converged", trace.sentence
     assert trace.recipe["evaluations"] == trace.evaluations[-1] >= len(trace)
+    np.testing.assert_array_equal(trace.position[0], trace.theta[-1])
+    assert trace.position[2] == trace.step[-1]
 
 
 @pytest.mark.parametrize("engine", ["compiled", "torch", "torch-autograd", "jax"])
@@ -264,16 +270,25 @@ def test_levenberg_marquardt_solves_the_damped_normal_equations() -> None:
     trace = problem("p3").descend("levenberg-marquardt", 20.0, steps=4, engine="numpy")
     assert trace.lr[0] <= 20
     for k in range(4):
-        a, b, c, d = trace.theta[k]
-        u = c + d * WAVE["x"]
-        slope = b * (15 * u**2 - 3) / 2
-        jacobian = np.column_stack([np.ones(60), p3(u), slope, slope * WAVE["x"]])
-        normal = jacobian.T @ jacobian / 60
-        residual = a + b * p3(u) - WAVE["y"]
+        normal, gradient = normal_equations(trace.theta[k])
         damped = normal + np.diag(np.diag(normal)) / trace.lr[k]
-        np.testing.assert_allclose(
-            trace.theta[k + 1] - trace.theta[k], -np.linalg.solve(damped, jacobian.T @ residual / 60), rtol=1e-8
-        )
+        np.testing.assert_allclose(trace.theta[k + 1] - trace.theta[k], -np.linalg.solve(damped, gradient), rtol=1e-8)
+
+
+def test_gauss_newton_solves_the_normal_equations() -> None:
+    trace = problem("p3").descend("gauss-newton", steps=3, engine="numpy")
+    for k in range(3):
+        step = -np.linalg.solve(*normal_equations(trace.theta[k])) * trace.lr[k]
+        np.testing.assert_allclose(trace.theta[k + 1] - trace.theta[k], step, rtol=1e-8)
+
+
+def normal_equations(theta: Array) -> tuple[Array, Array]:
+    """JᵀJ and Jᵀr of the wave, each over the number of rows."""
+    u = theta[2] + theta[3] * WAVE["x"]
+    slope = theta[1] * (15 * u**2 - 3) / 2
+    jacobian = np.column_stack([np.ones(60), p3(u), slope, slope * WAVE["x"]])
+    residual = theta[0] + theta[1] * p3(u) - WAVE["y"]
+    return jacobian.T @ jacobian / 60, jacobian.T @ residual / 60
 
 
 def test_newton_and_gauss_newton_on_the_logistic_loss_are_reweighted_least_squares() -> None:
@@ -287,6 +302,31 @@ def test_newton_goes_downhill_where_the_loss_bends_down() -> None:
     assert np.linalg.eigvalsh(asked.hessian_at([0.1, 0.1]))[0] < 0
     trace = asked.descend("newton", steps=60, engine="numpy")
     assert (np.diff(trace.loss) < 0).all() and trace.loss[-1] < 1e-20
+
+
+def test_where_the_loss_bends_down_the_size_of_its_bend_counts() -> None:
+    turn = np.linalg.qr(RNG.normal(size=(2, 2)))[0]
+    matrix = turn @ np.diag([1.0, -1.0]) @ turn.T
+    scale = np.sqrt(np.abs(np.diag(matrix)))
+    values, axes = np.linalg.eigh(matrix / np.outer(scale, scale))
+    g = np.array([1.0, 2.0])
+    assert values[0] < 0
+    np.testing.assert_allclose(downhill(matrix, g), -axes @ ((axes.T @ (g / scale)) / np.abs(values)) / scale, rtol=1e-10)
+    np.testing.assert_allclose(downhill(np.diag([2.0, -4.0]), g), [-0.5, -0.5], rtol=1e-12)
+
+
+def test_a_trial_that_is_flat_but_higher_is_not_taken() -> None:
+    class Wave:
+        def at(self, theta: Array) -> Point:
+            return Point(theta, -np.sin(theta[0]), -np.cos(theta))
+
+        def curved(self, kind: str, theta: Array) -> tuple[Point, Array]:
+            raise NotImplementedError
+
+    line = Line(Wave(), Wave().at(np.zeros(1)), np.ones(1))
+    trial = wolfe(line, 1.5 * np.pi, 0.1)  # a maximum
+    assert trial is not None and trial.point.loss < -0.9
+    assert abs(trial.slope) <= 0.1
 
 
 # ---- the trace, and what goes on from it
@@ -346,6 +386,12 @@ def test_at_the_minimum_it_is_converged_and_at_a_kink_it_is_not(method: str) -> 
     flat = st.Problem("y ~ a + b*x", {"x": [-1, 0, 1], "y": [-1.0, 0.0, 1.0]}, start={**start, "b": 1.0})
     trace = flat.descend(method, steps=10, engine="numpy")
     assert (trace.outcome, len(trace)) == ("converged", 1)
+
+
+def test_steps_too_short_to_move_are_no_convergence() -> None:
+    trace = problem("rosenbrock").descend("line-search-armijo", 1e-40, steps=9, engine="numpy")
+    assert trace.outcome == "stopped" and "no step along the direction lowers the loss" in trace.reason
+    assert len(trace) == 1 and trace.lr.tolist() == [0]
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -25,7 +25,7 @@ from steepest.language.evaluate import evaluate
 EPS = float(np.finfo(float).eps)
 GOOD = 16.0  # how often the rows' own rounding is no reason to leave condensed rows
 ALWAYS = GOOD**2  # terms up to which a linear model never gives one
-MOST = 20_000  # operations of a step whose code is not worth the time of its compilation
+MOST = 3_000  # nodes of a step whose code is not worth the time of its compilation
 LOOKED_AT = 4_096  # rows on which the rows' own rounding is measured
 
 
@@ -78,14 +78,15 @@ class Factor:
     def pays(self, steps: int) -> bool:
         """Is it faster than all the rows, for so many steps? Counted in operations of a row, a step's own cost in as many."""
         rows, terms = self.plain.columns.rows, len(self.parts.features.outputs)
-        made = 20 * rows * terms**2 + steps * (1_000 + self.operations)
-        return self.operations <= MOST and 2 * made < steps * rows * operations_of(self.plain.derivation)
+        nodes, operations = self.size
+        made = 20 * rows * terms**2 + steps * (1_000 + operations)
+        return nodes <= MOST and 2 * made < steps * rows * operations_of(self.plain.derivation)
 
     @cached_property
-    def operations(self) -> int:
-        """What a step costs."""
+    def size(self) -> tuple[int, int]:
+        """The nodes of a step's kernel, and the operations of a step."""
         kernel = sums_kernel(self.parts.derivation, "gradient", PRINTED)
-        return len(kernel.once) + len(self.parts.features.outputs) * kernel.cost
+        return len(kernel.nodes), len(kernel.once) + len(self.parts.features.outputs) * kernel.cost
 
     def _taken_apart(self) -> Condensed:
         parts = condense(self.plain.derivation)
