@@ -21,7 +21,7 @@ CASES = {name: cases(problem) for name, problem in PROBLEMS.items()}
 # style, problem, what is replaced (once), by what, and words of the sentence
 FAULTS = (
     ("straight", "sine", "(15 * u**2 - 3) / 2", "(15 * u**2 + 3) / 2", "the number 3 should be -3"),
-    ("straight", "sine", "(15 * u**2 - 3) / 2", "10 * u**2", "your slope is 10 * u**2; the derivation has P3'(c + d*x), where P3'(u) = (15*u**2 - 3)/2"),
+    ("straight", "sine", "(15 * u**2 - 3) / 2", "10 * u**2", "P3'(c + d*x), where P3'(u) = (15*u**2 - 3)/2"),
     ("straight", "growth", "q = np.exp(-z)", "q = np.exp(z)", "exp(-(x - m)/s)"),
     ("straight", "counts", "db = np.mean(e * np.log(z))", "db = np.mean(e * z)", "log(z)"),
     ("shared", "damped", "es = env * np.sin(angle)", "es = env * np.cos(angle)", "has sin(w*x + p)"),
