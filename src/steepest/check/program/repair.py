@@ -221,7 +221,7 @@ class _Bench:
             "read": site.kind in ("Name", "Own") and level == UNKNOWN and meaning.cost < CHANGED and not meaning.leaf,
             "scaled": mode.factor,
             "overwrites": whole and not written and level == STEPS and not fixed and multiple and site.target != "return",
-            "literal": site.kind == "Constant" and meaning.kind != "number",
+            "literal": site.kind == "Constant" and meaning.kind != "number" and (not whole or not here.any()),
             "dropped": meaning.kind == "number" and site.kind in ("Call", "Subscript", "Name") and not mode.factor,
             "answer": any(np.allclose(value, g, rtol=1e-7, atol=0) for g in np.array(self.right[:SEEN]).T),
             "unnatural": not swapped,
