@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from math import log2
 from typing import Any, NamedTuple
 
@@ -54,6 +55,11 @@ class Measure(NamedTuple):
 
 
 @np.errstate(all="ignore")
+@lru_cache(maxsize=16)  # a doctor asks for the same one a hundred times
+def _plan(derivation: Derivation, kind: str) -> Kernel:
+    return sums_kernel(derivation, kind, PRINTED)
+
+
 def sums_bound(
     derivation: Derivation,
     kind: str,
@@ -73,7 +79,7 @@ def sums_bound(
     >>> float(sums_bound(line, "value", [3.0], [x, x], engine="numpy").kappa[1])
     27.0
     """
-    kernel = sums_kernel(derivation, kind, PRINTED)
+    kernel = _plan(derivation, kind)
     rows = len(columns[0])
     inner = [Measure(0.0, 0.0, 0.0) for _ in kernel.sums]
     undecided = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -150,7 +150,7 @@ class _Hooks(ast.NodeTransformer):
     """Wraps expressions, innermost first."""
 
     def __init__(self, text: str, own: Collection[str]) -> None:
-        self.text = text
+        self.lines = text.encode().splitlines(keepends=True)
         self.own = own
         self.sites: list[Site] = []
         self._target = ""
@@ -261,7 +261,7 @@ class _Hooks(ast.NodeTransformer):
 
     def _hooked(self, node: ast.expr, original: ast.AST, kind: str, place: str = "whole") -> ast.expr:
         line = getattr(original, "lineno", 0)
-        text = " ".join((ast.get_source_segment(self.text, original) or ast.unparse(original)).split())
+        text = " ".join((_segment(self.lines, original) or ast.unparse(original)).split())
         self.sites.append(Site(line, text, kind, len(self.sites), self._target, place, self._function))
         call = ast.Call(ast.Name(HOOK, ast.Load()), [ast.Constant(len(self.sites) - 1), node], [])
         return ast.copy_location(call, original)
@@ -270,6 +270,17 @@ class _Hooks(ast.NodeTransformer):
 def _last_name(node: ast.expr) -> str:
     node = node.func if isinstance(node, ast.Call) else node
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _segment(lines: Sequence[bytes], node: Any) -> str:
+    """The source of a node. That of `ast` splits the whole text at each call."""
+    first, last = getattr(node, "lineno", 0), getattr(node, "end_lineno", 0)
+    if not first or not last:
+        return ""
+    inside = list(lines[first - 1 : last])
+    inside[-1] = inside[-1][: node.end_col_offset]
+    inside[0] = inside[0][node.col_offset :]
+    return b"".join(inside).decode()
 
 
 def _is_key(index: ast.expr) -> bool:

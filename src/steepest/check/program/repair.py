@@ -38,8 +38,8 @@ DOUBTS = {
     "read": 1.0,  # what is read is unknown itself, so the fault may lie where it was computed
     "scaled": 0.5,  # several values are wrong by a common factor
     "overwrites": 0.5,  # the variable held a step of the derivation; its sign or a factor 2 would have to change
-    "literal": 2.0,  # a number that is written would have to be an expression
-    "dropped": 0.5,  # what a call or a name gives would be a number
+    "literal": 2.0,  # a number that is written, or counted, would have to be an expression
+    "dropped": 0.75,  # what a call or a name gives would be a number
     "answer": 0.5,  # it only puts the answer in its place
     "unnatural": 0.5,  # neither a number for a number nor a variable for a variable
     "argument": 0.25,  # the file's own function would be called with a step for a variable
@@ -221,7 +221,10 @@ class _Bench:
             "read": site.kind in ("Name", "Own") and level == UNKNOWN and meaning.cost < CHANGED and not meaning.leaf,
             "scaled": mode.factor,
             "overwrites": whole and not written and level == STEPS and not fixed and multiple and site.target != "return",
-            "literal": site.kind == "Constant" and meaning.kind != "number",
+            "literal": fixed
+            and meaning.kind != "number"
+            and site.kind in ("Constant", "Result")
+            and not (whole and site.kind == "Constant" and here.any()),
             "dropped": meaning.kind == "number" and site.kind in ("Call", "Subscript", "Name") and not mode.factor,
             "answer": any(np.allclose(value, g, rtol=1e-7, atol=0) for g in np.array(self.right[:SEEN]).T),
             "unnatural": not swapped,
