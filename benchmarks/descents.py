@@ -57,10 +57,20 @@ def setting(task: Task) -> tuple[st.Problem, Setting]:
     return problem, Setting(task, columns["x"].copy(), columns["y"].copy(), start, "poly" in task.formula)
 
 
-def ours(problem: st.Problem, s: Setting) -> Run:
+def ours(problem: st.Problem, s: Setting, engine: str = "compiled") -> Run:
     def run() -> tuple[Array, Array]:
-        trace = problem.descend(lr=s.task.lr, steps=s.task.steps, engine="compiled")
+        trace = problem.descend(lr=s.task.lr, steps=s.task.steps, engine=engine)
         return trace.loss[:-1], trace.theta[-1]
+
+    return run
+
+
+def condensed_anew(problem: st.Problem, s: Setting) -> Run:
+    """The QR of the rows is made again in each run."""
+
+    def run() -> tuple[Array, Array]:
+        vars(problem).pop("_factor", None)
+        return ours(problem, s, "condensed")()
 
     return run
 
@@ -258,6 +268,8 @@ def torch_run(s: Setting, way: str) -> Run:
 def contestants(problem: st.Problem, s: Setting) -> dict[str, Callable[[], Run | None]]:
     return {
         "steepest, compiled": lambda: ours(problem, s),
+        "steepest, condensed": lambda: ours(problem, s, "condensed"),
+        "steepest, condensed, QR included": lambda: condensed_anew(problem, s),
         "Numba, fused by hand for this problem": lambda: numba_fused(s),
         "JAX, jitted scan": lambda: jax_scan(s),
         "NumPy, matrix of powers": lambda: numpy_matrix(s),

@@ -6,6 +6,7 @@
     parameters.py  a start as a user gives it → values and the positions that move; `random`
     rates.py       learning rates, an array a block; lr="auto" starts at 1/|λ|max and halves when a step fails
     runners.py     runner.advance(rates) → Rows: equations over Objective.at, or fused in a compiled block
+    coded.py       the runner of methods written as code, on free.py: the objective over the parameters that move
     stopping.py    where a finished block of rows ends the descent, as an outcome with a reason
     descend.py     the loop over blocks: advance, judge, record; a stop inside a block is replayed to its step
     interrupt.py   Ctrl-C waits for the end of a block
