@@ -29,12 +29,15 @@ class Batches:
         self.rows, self.size, self.replacement = rows, min(size, rows), replacement
         self.each = -(-rows // self.size)  # batches in an epoch
         self._random = np.random.RandomState(seed)
+        self.end: int | None = None  # the last step; the point after it is judged on that step's rows, no new epoch is begun
         self._drawn = 0  # epochs
         self._last = 0  # where the last block began
         self._epochs: dict[int, Order] = {}
 
     def block(self, first: int, count: int) -> Picked:
         """The rows of the steps first … first + count - 1, counted from 0. What lies before the last two blocks is forgotten."""
+        if first == self.end and first > 0:
+            first -= 1
         begin, end = (int(self._position(step)) for step in (first, first + count))
         epochs = range(first // self.each, (first + count - 1) // self.each + 1)
         oldest = min(first, self._last) // self.each

@@ -86,6 +86,8 @@ def run(
     objective = few or data
     theta = objective.kernels.vector(start.values) if before is None else before.position[0].copy()
     done = 0 if before is None else before.position[2]
+    if batches is not None:
+        batches.end = done + steps
     rates, rate_why = _rates(options, method, schedule, objective, theta, batches, done + steps)
     first = rates.block(done, 1)[0]
     said = {"first_lr": None if np.isnan(float(first)) else float(first), "lr_why": rate_why, "steps": steps, "engine_why": why}

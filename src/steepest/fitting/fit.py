@@ -71,11 +71,14 @@ def result(loss: FreeLoss, found: Found, seconds: float, recipe: Mapping[str, An
     if objective.derivation.criterion.quadratic:
         rows = loss.tangent(found.x)[0]
         rss = float(rows @ rows)
+        reduced = rss / float(objective.divisor)
+    else:
+        reduced = loss.loss(found.x) / float(objective.divisor)
     return Fit(
         parameters=dict(zip(names, theta.tolist(), strict=True)),
         std_errors=dict(zip(names, np.sqrt(np.diag(covariance)).tolist(), strict=True)),
         covariance=covariance,
-        loss=loss.loss(found.x) / float(objective.divisor),
+        loss=reduced,
         rss=rss,
         dof=dof,
         s=float(np.sqrt(rss / dof)) if dof > 0 else np.nan,

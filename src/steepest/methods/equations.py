@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,7 @@ def _real(value: Any) -> float:
         return float("nan")
 
 
+@lru_cache(maxsize=64)  # so that a text is one method, and what is compiled for it is found again
 def read_method(text: str) -> Method:
     """A method from a user's own equations: a name that is read before it is assigned is a state, and starts at 0.
 
