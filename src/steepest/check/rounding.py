@@ -54,12 +54,12 @@ class Measure(NamedTuple):
     terms: int = 1
 
 
-@np.errstate(all="ignore")
 @lru_cache(maxsize=16)  # a doctor asks for the same one a hundred times
 def _plan(derivation: Derivation, kind: str) -> Kernel:
     return sums_kernel(derivation, kind, PRINTED)
 
 
+@np.errstate(all="ignore")
 def sums_bound(
     derivation: Derivation,
     kind: str,
