@@ -17,7 +17,7 @@ from steepest.calculus.kernel import Kernel, rows_kernel, sums_kernel
 from steepest.calculus.lower import lower
 from steepest.engines.block import ALL, BATCH, GIVEN, SINGLE, Evaluate, block, split, sums_of
 from steepest.engines.elementary import declarations, symbols
-from steepest.engines.jit import Module
+from steepest.engines.jit import Module, compiled
 from steepest.engines.llvm import chunk_rows, chunk_sums, merge, row_outputs
 from steepest.engines.numpy_engine import NumpyKernels
 from steepest.language.evaluate import evaluate
@@ -79,7 +79,7 @@ class CompiledKernels:
     def _compile_rows(self, kind: str) -> tuple[Kernel, Any]:
         kernel = rows_kernel(self.derivation, kind, PRINTED)
         ir, called = row_outputs(kernel)
-        module = Module(declarations(called) + ir, symbols(called))
+        module = compiled(declarations(called) + ir, tuple(symbols(called)))
         return kernel, keep(module, "row_outputs", POINTER, POINTER, INTEGER, POINTER)
 
     def _compile_block(self, step: Program, states: tuple[str, ...], weighted: bool, rows: str) -> Block:
@@ -95,7 +95,7 @@ class Sums:
         self.size = chunk_rows(kernel)
         self.width = sum(s.inner is not None for s in kernel.sums)
         ir, called = sums_ir(kernel, weighted)
-        module = Module(ir, symbols(called))
+        module = compiled(ir, tuple(symbols(called)))
         self._chunks = keep(module, "chunk_sums", POINTER, POINTER, INTEGER, INTEGER, INTEGER, POINTER)
         self._merge = keep(module, "merge", POINTER, POINTER, INTEGER, REAL, POINTER)
 
@@ -133,7 +133,7 @@ class Block:
         self.shared, each = split(step, states)
         text, called = block(each, states, kernel.parameters, sums)
         ir, more = sums_ir(kernel, weighted, called)
-        module = Module(ir + text, symbols(called | more))
+        module = compiled(ir + text, tuple(symbols(called | more)))
         self._block = keep(
             module, "block", POINTER, POINTER, POINTER, POINTER, POINTER, POINTER, POINTER, INTEGER, INTEGER, INTEGER,
             POINTER, INTEGER, POINTER, POINTER, POINTER, POINTER, POINTER,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from steepest.errors import EngineError
@@ -47,6 +47,12 @@ def _math_library() -> ctypes.CDLL:
         return ctypes.CDLL(names.get(sys.platform, "libm.so.6"))
     except OSError:  # a Linux without glibc: the interpreter itself has loaded its C library
         return ctypes.CDLL(None)
+
+
+@lru_cache(maxsize=128)
+def compiled(ir: str, symbols: tuple[str, ...]) -> Module:
+    """The code of a text. The same text is compiled once in a process: a formula that was met before starts at once."""
+    return Module(ir, symbols)
 
 
 class Module:
