@@ -211,7 +211,7 @@ def cancelling(first: Callable[[Any], Any]) -> Callable[..., Array]:
 
 
 @pytest.mark.parametrize("first", [np.asarray, lambda values: np.asarray(values, dtype=np.float64)], ids=["rerun", "float64 only"])
-@pytest.mark.parametrize(("size", "cause"), [(0.3, None), (1e-4, None), (1e-7, "precision")])
+@pytest.mark.parametrize(("size", "cause"), [(0.3, None), (1e-2, None), (1e-7, "precision")])
 def test_cancellation_is_not_wrong_mathematics(first: Callable[[Any], Any], size: float, cause: str | None) -> None:
     """In long double the digits come back; where that cannot be tried, the difference has another sign at the next point."""
     rng = np.random.default_rng(0)

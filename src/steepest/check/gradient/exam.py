@@ -29,9 +29,11 @@ class Mended:
 
     def __init__(self, user: Any, repair: Callable[[Any, Case], Any]) -> None:
         self.user, self.repair = user, repair
+        self.noise: Any = 0.0
 
     def __call__(self, theta: Array, columns: Any) -> Answer:
         answer = self.user(theta, columns)
+        self.noise = noise(answer)
         return Answer(None, np.asarray(self.repair(self.user, Case(theta, columns))), answer.dtype)
 
 
@@ -41,6 +43,7 @@ class Reading(NamedTuple):
     case: Case
     right: Reference
     answer: Answer
+    noise: Any = 0.0  # of the answer that this one was mended from
 
     @property
     def u(self) -> Array:
@@ -52,7 +55,7 @@ class Reading(NamedTuple):
 
     @property
     def unit(self) -> Array:
-        return unit(self.right.kappa, self.answer.dtype)
+        return np.asarray(unit(self.right.kappa, self.answer.dtype) + self.noise)
 
     @property
     def gap(self) -> Array:
@@ -86,7 +89,8 @@ class Exam:
         return other
 
     def read(self, case: Case) -> Reading:
-        return Reading(case, self.right(case), self.user(case.theta, case.rows))
+        answer = self.user(case.theta, case.rows)
+        return Reading(case, self.right(case), answer, getattr(self.user, "noise", 0.0))
 
     def right(self, case: Case) -> Reference:
         return self.cases.right(case)
@@ -108,13 +112,14 @@ class Exam:
             try:
                 with np.errstate(all="ignore"):
                     mended = np.asarray(diagnosis.repair(self.user, case), dtype=np.float64)
-                dtype = self.user(case.theta, case.rows).dtype
+                answer = self.user(case.theta, case.rows)
             except (Unusable, ArithmeticError, ValueError, IndexError, KeyError, TypeError):
                 return np.inf
             right = self.right(case)
             if mended.shape != right.gradient.shape:
                 return np.inf
-            worst = max(worst, float(np.max(gap(mended, right.gradient, unit(right.kappa, dtype)))))
+            units = unit(right.kappa, answer.dtype) + noise(answer) + getattr(self.user, "noise", 0.0)
+            worst = max(worst, float(np.max(gap(mended, right.gradient, units))))
         return worst
 
 
@@ -122,6 +127,12 @@ def unit(kappa: Array, dtype: Any) -> Array:
     """How far apart two right computations can be, one in float64 and one in `dtype`."""
     underflow = max(TINY, float(np.finfo(dtype).tiny)) if np.dtype(dtype).kind == "f" else TINY
     return (EPS + precision(dtype)) * kappa + underflow
+
+
+def noise(answer: Answer) -> Array:
+    """The rounding of the answer itself, (p,): what is made from it, as from a long sum, is no more exact."""
+    rounded: Array = precision(answer.dtype) * abs(answer.gradient.astype(np.float64))
+    return np.where(np.isfinite(rounded), rounded, 0.0)
 
 
 def precision(dtype: Any) -> float:

@@ -18,6 +18,7 @@ NEIGHBOURS = 16  # points; an error of rounding has the same sign at all of them
 NEAR = 1e-3  # how far they are away, relative: rounding is another there, a wrong derivative is not
 # Rounding loses 11 bits in long double, a wrong derivative none: between the two.
 CLOSED = float(np.sqrt(np.finfo(np.longdouble).eps / np.finfo(np.float64).eps))
+BEYOND = -2 / 3 * log10(EPS)  # digits that neither float32 nor differences reach; long double tells these from rounding itself
 SINGLE = float(np.finfo(np.float32).eps)
 
 
@@ -47,7 +48,7 @@ def _rounded(exam: Exam, readings: list[Reading]) -> Report | None:
     digits, whole = digits_left(worst), -log10(precision(worst.answer.dtype))
     shrunk, rounding = _is_rounding(exam, readings)
     details = {"digits": digits, "units": float(np.max(worst.gap)), "long double": shrunk}
-    if rounding and digits >= whole / 2:
+    if rounding and digits >= (whole / 2 if shrunk or precision(worst.answer.dtype) > EPS else BEYOND):
         how = "the difference shrinks in long double" if shrunk else "the difference has another sign at the next point"
         return Report(True, None, f"Correct, with {digits:.0f} digits left by rounding ({how}).", details=details)
     near = all(np.max(gap(r.u, r.g, unit(r.right.kappa, np.float32))) <= 1 for r in readings)
@@ -77,7 +78,7 @@ def inexact(exam: Exam) -> Report | None:
 def _few_digits(digits: float, whole: float, details: dict[str, Any]) -> Report:
     sentence = (
         f"Your gradient is right to about {max(digits, 0):.0f} digits only, of {whole:.0f}: some part of it is computed in "
-        "single precision (float32), with a rounded constant, or by finite differences."
+        "single precision (float32), with a rounded constant, by finite differences, or as a small difference of large numbers."
     )
     return Report(False, "precision", sentence, details=details)
 
