@@ -157,12 +157,13 @@ def _rate(text: str, exact: bool) -> Any:
 
 def print_trace(result: Trace, as_json: bool, quiet: bool) -> None:
     if as_json:
-        values = {"parameters": result.final, "std_errors": None, "loss": result.loss[-1]}
+        values = {"parameters": result.final, "std_errors": None, "loss": result.full_loss[-1]}
         say_json(values | {"outcome": result.outcome, "sentence": result.sentence, "recipe": result.recipe})
     elif not quiet:
         recipe, steps = result.recipe, int(result.step[-1])
         sentence = result.sentence.replace(f"stopped: {INTERRUPTED}", INTERRUPTED)
-        norm = f"gradient norm {float(np.linalg.norm(result.gradient[-1].astype(float))):.6g} at the end"
+        where = "at the end" if recipe["batch"] == "full" else "of the last batch"
+        norm = f"gradient norm {float(np.linalg.norm(result.gradient[-1].astype(float))):.6g} {where}"
         first = "" if recipe["first_lr"] is None else f"{recipe['first_lr']:.6g}, "
         rate = f"lr {recipe['lr']}" + (f": {first}{recipe['lr_why']}" if recipe["lr"] == "auto" else "")
         speed = f"{result.seconds:.3g} s" + (f", {steps / result.seconds:,.0f} steps/s" if steps else "")
@@ -173,7 +174,7 @@ def print_trace(result: Trace, as_json: bool, quiet: bool) -> None:
 
 def _advice(result: Trace) -> list[str]:
     """What to do when the rate was too large."""
-    first, last = float(result.loss[0]), float(result.loss[-1])
+    first, last = float(result.full_loss[0]), float(result.full_loss[-1])
     failed = result.outcome in ("diverged", "nonfinite") and np.isfinite(first)
     if result.recipe["lr"] == "auto" or not (failed or last > first):
         return []
