@@ -354,3 +354,47 @@ def test_004_five_points_stop_when_the_loss_is_below_a_thousandth(loss, step, la
     assert trace.outcome == "converged"
     assert trace.step[-1] == step
     assert trace.loss[-1] == pytest.approx(last, rel=1e-12)
+
+
+ENDS = {  # batch: steps, theta, loss of all rows after 15 epochs at lr 0.01, shuffled by RandomState(0)
+    "full": (15, (0.9751580626532244, 0.1590174249148606), 10.18904489671269),
+    2: (300, (3.888630518563445, 2.1918956439649104), 0.670460807322001),
+    1: (600, (3.949015282415708, 2.6121558463989367), 0.5972983790645285),
+}
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+@pytest.mark.parametrize("batch", list(ENDS))
+def test_002_ends_where_the_notebook_ends(batch, engine):
+    steps, theta, loss = ENDS[batch]
+    trace = notebook_002().descend(lr=0.01, batch=batch, epochs=15, engine=engine)
+    assert trace.step[-1] == steps
+    assert np.allclose(trace.theta[-1], theta, rtol=1e-12, atol=0)
+    assert trace.full_loss[-1] == pytest.approx(loss, rel=1e-12)
+
+
+@pytest.mark.parametrize(("batch", "updates"), [("full", 654.0), (2, 624.3), (1, 618.6)])
+def test_002_updates_until_near_the_minimum(batch, updates):
+    """In the mean of ten orders of the rows."""
+    problem = notebook_002()
+    runs = [problem.descend(lr=0.01, batch=batch, seed=k, full_loss=1, until_gap=0.001, steps=5000) for k in range(10)]
+    assert np.mean([run.step[-1] for run in runs]) == pytest.approx(updates, abs=1e-9)
+
+
+FLOORS = {("full", 0.01): 0.09747965377404712, (2, 0.01): 0.00043164409390047964, (2, 0.1): 0.028190270174373633,
+          (1, 0.01): 0.0016105879630480555, (1, 0.1): 0.07349546994649225}  # fmt: skip
+
+
+@pytest.mark.parametrize(("batch", "rate"), list(FLOORS))
+def test_002_hovers_above_the_minimum(batch, rate):
+    """The mean loss above the minimum from epoch 200 to 400."""
+    problem = notebook_002()
+    trace = problem.descend(lr=rate, batch=batch, epochs=400, full_loss=1)
+    hover = np.mean(trace.full_loss[trace.epoch >= 200]) - problem.fit().loss
+    assert hover == pytest.approx(FLOORS[batch, rate], rel=0.05)
+
+
+def notebook_002():
+    random = np.random.RandomState(45)
+    x = random.uniform(-1, 1, 40)
+    return st.Problem("y ~ a + b*x", {"x": x, "y": 3 * x + 4 + random.randn(40)}, start={"a": 0, "b": 0})
