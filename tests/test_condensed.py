@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import steepest as st
-from steepest.descent.careful import BATCHES
-from steepest.descent.closed import Geometric
-from steepest.descent.condensed import EPS, CondensedObjective
-from steepest.descent.digits import OwnRounding
+from steepest.descent.condensed.closed_form import Geometric
+from steepest.descent.condensed.digits import OwnRounding
+from steepest.descent.condensed.objective import EPS, CondensedObjective
+from steepest.descent.condensed.runner import BATCHES
 from steepest.descent.objective import Objective
 from steepest.engines.numpy_engine import PRINTED
 from steepest.errors import EngineError

@@ -11,7 +11,7 @@ import pytest
 
 import steepest as st
 from steepest.descent.batches import Batches
-from steepest.descent.foreign import INSTALL, LEAST_SQUARES, MINIMIZE, is_foreign, read_foreign
+from steepest.descent.foreign.choose import INSTALL, LEAST_SQUARES, MINIMIZE, is_foreign, read_foreign
 from steepest.errors import EngineError, OptionError
 
 X = np.random.default_rng(1).uniform(-2, 2, 37)

@@ -13,7 +13,7 @@ import numpy as np
 
 from steepest.calculus.derivation import Derivation
 from steepest.data.read import read_table
-from steepest.descent.condensed import CondensedObjective, Factor
+from steepest.descent.condensed.objective import CondensedObjective, Factor
 from steepest.descent.descend import Callback
 from steepest.descent.objective import Array, Objective
 from steepest.descent.parameters import RandomStart, is_finite, read_start, shown

@@ -12,10 +12,9 @@
     interrupt.py   Ctrl-C waits for the end of a block
     responses.py   does the response suit the loss?  diagnose.py: the row and expression where a loss is not finite
     trace.py       Trace: one row an evaluated point, read-only, with the recipe that makes it again; files.py saves it
-    condensed.py   a few rows that stand for all (tsqr.py: R of many rows; digits.py: what rounding costs): an Objective
-    careful.py     descents on them, left where they lose digits;  closed.py: plain descent on linear models, in closed form
+    condensed/     a few rows that stand for all, and descents on them;  tsqr.py: the R of many rows
     run.py         the options of a user, checked, to the loop
-    foreign.py     optimisers of torch, optax and scipy by name; foreign_….py are their runners
+    foreign/       optimisers of torch, optax and scipy by name
     comparison.py  methods × engines from one start, each a Trace: `Comparison`
 
 Row t of a trace is the point at which step t + 1 was taken; row 0 is the start, and the last row is always kept. Outcomes:

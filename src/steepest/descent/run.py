@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steepest.descent.batches import Batches
-from steepest.descent.careful import CONDENSED, Careful, chosen, settled
-from steepest.descent.closed import far, geometric
 from steepest.descent.coded import Coded, refuse_for_code
+from steepest.descent.condensed.closed_form import far, geometric
+from steepest.descent.condensed.runner import CONDENSED, Careful, chosen, settled
 from steepest.descent.descend import Callback, descend
-from steepest.descent.foreign import Foreign, foreign_rate, foreign_runner, is_foreign, read_foreign
+from steepest.descent.foreign.choose import Foreign, foreign_rate, foreign_runner, is_foreign, read_foreign
 from steepest.descent.objective import Objective
 from steepest.descent.parameters import Start, is_finite, shown
 from steepest.descent.rates import Constant, Rates, Scheduled, found_rates

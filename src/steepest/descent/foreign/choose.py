@@ -106,18 +106,18 @@ def foreign_runner(
     if objective.kernels.name == "sympy":
         raise OptionError(f"method '{name}' computes in floats, and engine='sympy' is exact: use another engine")
     if method.library == "torch":
-        from steepest.descent.foreign_torch import TorchSteps
+        from steepest.descent.foreign.torch_steps import TorchSteps
 
         return TorchSteps(objective, method, theta, rate, batches)
     if method.library == "optax":
-        from steepest.descent.foreign_optax import OptaxSteps
+        from steepest.descent.foreign.optax_steps import OptaxSteps
 
         return OptaxSteps(objective, method, theta, rate, batches)
     if batches is not None:
         raise OptionError(f"method '{name}' needs all rows at every step: leave batch= out")
     if not np.isnan(rate):
         raise OptionError(f"method '{name}' chooses its own steps: leave lr= out")
-    from steepest.descent.foreign_scipy import WholeRun
+    from steepest.descent.foreign.scipy_run import WholeRun
 
     return WholeRun(objective, method, theta, steps, seconds)
 

@@ -15,7 +15,7 @@ import numpy as np
 from steepest.calculus.condense import Condensed, condense, refused
 from steepest.calculus.kernel import sums_kernel
 from steepest.data.table import Columns
-from steepest.descent.digits import Masses, OwnRounding
+from steepest.descent.condensed.digits import Masses, OwnRounding
 from steepest.descent.objective import Array, Objective
 from steepest.descent.tsqr import slices, triangle
 from steepest.engines.numpy_engine import PRINTED

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.descent.condensed import CondensedObjective
+from steepest.descent.condensed.objective import CondensedObjective
 from steepest.descent.objective import Array
 from steepest.descent.rates import PLAIN, Constant, Halving, Rates
 from steepest.descent.runners import Rows

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from steepest.descent.condensed import CondensedObjective
+from steepest.descent.condensed.objective import CondensedObjective
 from steepest.descent.objective import Array, Objective
 from steepest.descent.runners import Rows, Snapshot, ahead, runner
 from steepest.descent.trace import Trace, frozen

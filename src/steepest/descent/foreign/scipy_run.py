@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.descent.foreign import LEAST_SQUARES, MINIMIZE, Foreign, failure
+from steepest.descent.foreign.choose import LEAST_SQUARES, MINIMIZE, Foreign, failure
 from steepest.descent.free import Free
 from steepest.descent.objective import Array, Objective, Point
 from steepest.descent.runners import Rows, Snapshot, work
