@@ -101,7 +101,7 @@ def cases(problem: Subject, seed: int = 0) -> Cases:
     ones = [_short(right, data, _case(right, table, 1, rng)) for _ in range(2 * ONES)]
     ones.sort(key=lambda case: int(np.count_nonzero(right(case).gradient == 0)))
     held = [_case(right, table, n, rng) for n in sizes]
-    start = np.array([float(problem.start[name]) for name in problem.parameters])
+    start = _start(problem)
     full = Case(start, {name: column[:FULL] for name, column in data.items()})
     return Cases(tuple(many), tuple(ones[:ONES]), tuple(held), full, right)
 
@@ -153,6 +153,11 @@ def long_gradient(problem: Subject, theta: Array, rows: Mapping[str, Array]) -> 
     return np.array([np.sum(np.broadcast_to(values[i], n) * share) for i in picked], dtype=np.longdouble)
 
 
+def _start(problem: Subject) -> Array:
+    values = problem.start
+    return np.array([float(Fraction(values[name])) for name in problem.parameters])
+
+
 def _data(problem: Subject) -> dict[str, Array]:
     data = dict(zip(problem.columns.names, problem.columns.arrays, strict=True))
     return data if problem.weights is None else {**data, "weights": problem.weights}
@@ -194,7 +199,7 @@ def single(values: Array) -> Array:
 
 def _case(right: Answers, table: _Rows, n: int, rng: np.random.Generator) -> Case:
     problem = right.problem
-    start = np.array([float(Fraction(problem.start[name])) for name in problem.parameters])
+    start = _start(problem)
     spread = SPREAD
     for _ in range(ATTEMPTS):
         case = Case(near(start, spread, rng), table(n))
