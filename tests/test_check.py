@@ -382,3 +382,8 @@ def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
     monkeypatch.setattr(NumpyKernels, "sums", lambda *args: np.zeros(2))
     assert main(words) == 4
     assert "Not all agree" in capsys.readouterr().out
+
+
+def test_a_point_of_another_name_is_an_error_of_at(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "y ~ w*x", "@triples", "--at", "v=1"]) == 2
+    assert "--at: unknown parameter 'v'" in capsys.readouterr().err

@@ -12,7 +12,7 @@ import pytest
 import steepest as st
 from steepest.cli.main import main
 from steepest.descent.comparison import GRID, Comparison
-from steepest.descent.descend import INTERRUPTED
+from steepest.descent.interrupt import INTERRUPTED
 from steepest.engines import table
 from steepest.errors import EngineError, OptionError
 from steepest.methods.code.table import CODE

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 import steepest as st
 from steepest.descent.batches import Batches
 from steepest.descent.foreign.choose import INSTALL, LEAST_SQUARES, MINIMIZE, is_foreign, read_foreign
+from steepest.descent.objective import Objective
 from steepest.errors import EngineError, OptionError
 
 X = np.random.default_rng(1).uniform(-2, 2, 37)
@@ -247,3 +250,20 @@ def test_a_missing_library_is_told_with_what_installs_it(library: str, monkeypat
 def test_equations_with_a_colon_are_no_library() -> None:
     assert is_foreign("torch:Adam") and is_foreign("trch:Adam") and not is_foreign("adam")
     assert not is_foreign("theta = theta - eta*g : g")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C there")
+def test_ctrl_c_keeps_what_a_whole_run_has_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, at = [], Objective.at
+
+    def interrupts(self: Objective, theta: Any) -> Any:
+        calls.append(0)
+        if len(calls) == 30:
+            signal.raise_signal(signal.SIGINT)
+        return at(self, theta)
+
+    monkeypatch.setattr(Objective, "at", interrupts)
+    trace = problem().descend("scipy:Nelder-Mead", steps=10_000, engine="numpy")
+    assert (trace.outcome, trace.reason) == ("stopped", "interrupted")
+    assert 1 < len(trace) < 30
+    assert problem().descend("scipy:BFGS", steps=5, engine="numpy").reason != "interrupted"  # the signal is not remembered

@@ -394,3 +394,12 @@ def test_long_tables_are_shortened() -> None:
     lines = text_table(rows).splitlines()
     assert len(lines) == 62 and lines[31] == "…"
     assert lines[1].startswith("w0 ") and lines[-1].startswith("w499")
+
+
+def test_on_batches_the_loss_of_all_rows_is_told_from_that_of_a_batch() -> None:
+    data = {"x": np.arange(10.0), "y": np.arange(10.0) ** 1.5}
+    trace = descended("y ~ a + b*x", data, start={"a": 0, "b": 0}, batch=2, epochs=4, lr=0.001)
+    batch, every_row = plot_loss(trace, axes()).get_lines()
+    assert [batch.get_label(), every_row.get_label()] == ["of the batch", "of all rows"]
+    assert np.array_equal(batch.get_ydata(), trace.loss)
+    assert every_row.get_xdata().tolist() == [0, 5, 10, 15, 20]

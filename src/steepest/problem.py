@@ -266,7 +266,8 @@ class Problem:
         """
         from steepest.check.agreement.compare import check
 
-        first = self._numbers({**self.start, **at} if isinstance(at, Mapping) else self._start.values if at is None else at)
+        point = {**self.start, **at} if isinstance(at, Mapping) else self._start.values if at is None else at
+        first = self._numbers(point, "at")
         return check(lambda name: self.objective(name, every=True), engines, first, points, seed)
 
     def objective(self, engine: str = "numpy", every: bool = False, **place: Any) -> Objective:
@@ -320,13 +321,13 @@ class Problem:
             raise OptionError(f"until_gap needs the minimum, which the fit did not reach ({best.reason}): give until_loss")
         return best.loss + gap
 
-    def _numbers(self, given: Any) -> Array:
-        return self.objective().kernels.vector(self._theta(given))
+    def _numbers(self, given: Any, what: str = "theta") -> Array:
+        return self.objective().kernels.vector(self._theta(given, what))
 
-    def _theta(self, given: Any) -> tuple[Any, ...]:
+    def _theta(self, given: Any, what: str = "theta") -> tuple[Any, ...]:
         if isinstance(given, Mapping) and (missing := [name for name in self.parameters if name not in given]):
-            raise OptionError(f"theta has no value for {', '.join(missing)}")
-        return read_start(given, self.parameters, {}).values
+            raise OptionError(f"{what} has no value for {', '.join(missing)}")
+        return read_start(given, self.parameters, {}, what).values
 
     @staticmethod
     def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from steepest.cli import options
 from steepest.cli.options import number, option, real, whole
 from steepest.cli.output import report, say_json, write
 from steepest.cli.progress import progress
-from steepest.descent.descend import INTERRUPTED
+from steepest.descent.interrupt import INTERRUPTED
 from steepest.descent.rates import automatic
 from steepest.descent.trace import Recorder, Trace
 from steepest.engines.table import ENGINES
@@ -25,7 +25,9 @@ from steepest.show.tables import trace_rows
 Rate = Annotated[str, option("--lr", "auto|0.01|1/10", "The learning rate; auto (the default) is found from the curvature.")]
 Steps = Annotated[str | None, option("--steps", "N", "How many steps: 1000 unless given.")]
 Epochs = Annotated[str | None, option("--epochs", "N", "The same, counted in passes over the data.")]
-Engine = Annotated[str, option("--engine", "ENGINE", f"auto (the default), {', '.join(ENGINES)}; sympy for exact fractions.")]
+Engine = Annotated[
+    str, option("--engine", "ENGINE", f"auto (the default), condensed, {', '.join(ENGINES)}; sympy for exact fractions.")
+]
 Method = Annotated[
     str,
     option("--method", "METHOD", "gd (the default), a name that `steepest methods` lists, or equations."),

@@ -92,7 +92,7 @@ def in_shell(message: str) -> str:
     ('--lr is -1.0: give a positive number', 'leave out such rows with --missing drop.')
     """
     message = message.replace("start={…}", "--start name=value").replace("lr, as Fraction(1, 10)", "--lr 1/10")
-    message = re.sub(rf"^({_OPTIONS})(?= is |: )", lambda m: _flag(m[1]), message)
+    message = re.sub(rf"^({_OPTIONS}|at)(?= is |: )", lambda m: _flag(m[1]), message)
     message = re.sub(rf"\b({_OPTIONS})='?([a-z0-9_+-]*)'?", lambda m: f"{_flag(m[1])} {m[2]}".rstrip(), message)
     return re.sub(r"\buntil_[a-z]+", lambda m: _flag(m[0]), message)
 

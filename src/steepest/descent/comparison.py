@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from steepest.descent.descend import INTERRUPTED
+from steepest.descent.interrupt import INTERRUPTED
 from steepest.descent.parameters import is_finite, shown
 from steepest.descent.trace import Trace
 from steepest.errors import EngineError, OptionError

@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest.descent.batches import Batches
 from steepest.descent.diagnose import diagnose
-from steepest.descent.interrupt import interruptible
+from steepest.descent.interrupt import INTERRUPTED, interrupted, interruptible
 from steepest.descent.objective import Array, Objective, Point
 from steepest.descent.rates import Rates
 from steepest.descent.runners import Rows, Runner, Snapshot, ahead
@@ -19,7 +19,6 @@ from steepest.descent.trace import Recorder, Trace, frozen
 from steepest.engines.exact import TooManyDigits
 
 BLOCK_SECONDS = 0.02
-INTERRUPTED = "interrupted"
 
 
 class Progress(NamedTuple):
@@ -58,7 +57,7 @@ def descend(
     loop = _Loop(objective, runner, rates, done, done + steps, until, every, batches, full_loss)
     began = time.perf_counter()
     stop: Stop | None = None
-    with interruptible() as interrupted:
+    with interruptible():
         while stop is None:
             try:
                 stop = loop.block()

@@ -45,38 +45,39 @@ class Start:
     assumed: tuple[str, ...]  # names that were given no value, and start at 1
 
 
-def read_start(given: Any, names: Sequence[str], shipped: Mapping[str, Any]) -> Start:
+def read_start(given: Any, names: Sequence[str], shipped: Mapping[str, Any], what: str = "start") -> Start:
     """Reads a start: a mapping by name, a vector in the order of `names`, a `random` start, or None.
 
     A value in a mapping is a number, or {"value": number, "fixed": True}. A name without a value takes that of the shipped example,
-    else 1. Raises OptionError for a name that is no parameter, a value that is no finite number, or a vector of another length.
+    else 1. `what` names the option in errors. Raises OptionError for a name that is no parameter, a value that is no finite number,
+    or a vector of another length.
     """
     if isinstance(given, RandomStart):
         return Start(_drawn(given, len(names)), tuple(range(len(names))), ())
     if given is not None and not isinstance(given, Mapping):
-        return Start(_vector(given, names), tuple(range(len(names))), ())
+        return Start(_vector(given, names, what), tuple(range(len(names))), ())
     given = given or {}
     for name in given:
         if name not in names:
-            raise OptionError(f"start: {unknown('parameter', str(name), names)}")
+            raise OptionError(f"{what}: {unknown('parameter', str(name), names)}")
     values = {**{name: shipped[name] for name in names if name in shipped}, **given}
     assumed = tuple(name for name in names if name not in values)
-    entries = [_entry(name, values.get(name, 1)) for name in names]
+    entries = [_entry(name, values.get(name, 1), what) for name in names]
     return Start(tuple(value for value, _ in entries), tuple(k for k, (_, fixed) in enumerate(entries) if not fixed), assumed)
 
 
-def _entry(name: str, entry: Any) -> tuple[Any, bool]:
+def _entry(name: str, entry: Any, what: str) -> tuple[Any, bool]:
     if not isinstance(entry, Mapping):
-        return _number(name, entry), False
+        return _number(name, entry, what), False
     for key in entry:
         if key not in ("value", "fixed"):
-            raise OptionError(f"start of '{name}': {unknown('key', str(key), ['value', 'fixed'])}")
-    return _number(name, entry.get("value", 1)), bool(entry.get("fixed", False))
+            raise OptionError(f"{what} of '{name}': {unknown('key', str(key), ['value', 'fixed'])}")
+    return _number(name, entry.get("value", 1), what), bool(entry.get("fixed", False))
 
 
-def _number(name: str, value: Any) -> Any:
+def _number(name: str, value: Any, what: str) -> Any:
     if isinstance(value, bool | str) or not is_finite(value):
-        raise OptionError(f"start of '{name}' is {shown(value)}: give a finite number")
+        raise OptionError(f"{what} of '{name}' is {shown(value)}: give a finite number")
     return value
 
 
@@ -97,7 +98,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def _vector(given: Any, names: Sequence[str]) -> tuple[Any, ...]:
+def _vector(given: Any, names: Sequence[str], what: str) -> tuple[Any, ...]:
     values = tuple(given) if isinstance(given, Sequence | np.ndarray) and not isinstance(given, str) else None
     if values is None or len(values) != len(names):
         size = "" if values is None else f" (length {len(values)})"
@@ -105,7 +106,7 @@ def _vector(given: Any, names: Sequence[str]) -> tuple[Any, ...]:
             f"{shown(given)}{size} gives no values for the parameters: give a mapping by name, or a vector of length {len(names)}\n"
             f"in the order of the parameters: {', '.join(names)}"
         )
-    return tuple(_number(name, value) for name, value in zip(names, values, strict=True))
+    return tuple(_number(name, value, what) for name, value in zip(names, values, strict=True))
 
 
 def _drawn(start: RandomStart, count: int) -> tuple[float, ...]:

@@ -20,13 +20,24 @@ MOST_NAMED = 12  # lines that have a colour and a label each
 ONE_SCALE = 30.0  # ratio of the parameters' sizes from which each is drawn on its own
 FEW = 40  # points that are drawn as points
 DECADE = 10.0
+BATCH = "#b8c9d6"  # a pale blue: the noise of batches stays behind the loss of all rows
 ROUNDING = 1e-13
 
 
 def plot_loss(trace: Trace, ax: Axes) -> Axes:
-    """The loss against the step: on a logarithmic scale where that is possible and spans a decade."""
+    """The loss against the step: on a logarithmic scale where that is possible and spans a decade.
+
+    On batches: the loss of all rows where it is known, over the loss of each batch.
+    """
     loss = np.asarray(trace.loss, dtype=float)
-    _line(ax, trace.step, loss, color=COLOURS[0])
+    if trace.recipe["batch"] == "full":
+        _line(ax, trace.step, loss, color=COLOURS[0])
+    else:
+        full = np.asarray(trace.full_loss, dtype=float)
+        known = np.isfinite(full)
+        ax.plot(trace.step, loss, linewidth=0.6, color=BATCH, label="of the batch")
+        _line(ax, trace.step[known], full[known], color=COLOURS[0], label="of all rows")
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, borderpad=0, fontsize="small")
     finite = loss[np.isfinite(loss)]  # a start may be infinite
     least = float(finite.min(initial=np.inf))
     if least > 0 and finite.max() >= DECADE * least:

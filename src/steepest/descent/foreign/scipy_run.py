@@ -11,6 +11,7 @@ import numpy as np
 
 from steepest.descent.foreign.choose import LEAST_SQUARES, MINIMIZE, Foreign, failure
 from steepest.descent.free import Free
+from steepest.descent.interrupt import INTERRUPTED, interrupted
 from steepest.descent.objective import Array, Objective, Point
 from steepest.descent.runners import Rows, Snapshot, work
 from steepest.errors import OptionError
@@ -136,5 +137,7 @@ class WholeRun:
         self.evaluations.append(max(1, self.free.evaluations))
         if len(self.points) > self.most:
             raise Enough("steps", f"all {self.most:,} steps are done")
+        if interrupted():
+            raise Enough("stopped", INTERRUPTED)
         if time.perf_counter() >= self._until:
             raise Enough("time", f"the {self.seconds:g} seconds allowed have passed")
