@@ -236,3 +236,11 @@ def test_a_jump_is_in_the_bound() -> None:
     data = [np.array([2.0]), np.array([0.3])]
     kappa = rows_bound(derivation, "value", (1.0, 0.3), data).kappa[1, 0]
     assert kappa * EPS == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("loss", ["abs(yhat - y)**1.5", "(yhat - y)**4", "abs(yhat - y)**(7/2)"])
+def test_a_power_of_what_is_zero_but_for_rounding(loss: str) -> None:
+    """(1 + a) - 1 is 0 in one order and a in another: the slope of the power at 0 says nothing of that."""
+    derivation, _ = derived(Case("y ~ exp(x) + a*exp(x)", (2e-30,)), loss, 1)
+    found = Pair(derivation, [np.ones(3), np.zeros(3)]).rows("gradient", np.array([2e-30]))
+    assert not found.wrong

@@ -180,6 +180,8 @@ class _Running:
         if op == "**":
             base, exponent = here
             power = self.values[i]
+            # A base that is zero but for rounding has a slope all the same: the steepest one that its error allows.
+            base = np.where(exponent > 1, abs(base) + EPS * self.of[args[0]].error, base)
             return [exponent * np.power(base, exponent - 1), np.where(power == 0, 0.0, power * np.log(abs(base)))]
         names = dict(zip(FUNCTIONS[op].arguments, here, strict=True))
         programs = [partial(op, k) for k in range(len(args))]
