@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from steepest.data.read import read_table
 from steepest.descent.condensed.objective import CondensedObjective, Factor
 from steepest.descent.descend import Callback
 from steepest.descent.objective import Array, Objective
-from steepest.descent.parameters import RandomStart, is_finite, read_start, shown
+from steepest.descent.parameters import RandomStart, Start, is_finite, read_start, shown
 from steepest.descent.responses import check_responses
 from steepest.descent.run import Options, run
 from steepest.descent.trace import Trace, frozen
@@ -89,6 +90,16 @@ class Problem:
     def start(self) -> dict[str, Any]:
         """Where a descent or a fit starts, by name."""
         return dict(zip(self.parameters, self._start.values, strict=True))
+
+    def with_start(self, start: Any) -> Problem:
+        """The same problem from another start; what is derived and compiled is shared, and fixed parameters stay fixed.
+
+        >>> Problem("y ~ w*x", "@triples").with_start({"w": 2}).start
+        {'w': 2}
+        """
+        other = copy(self)
+        other._start = Start(self._theta(start, "start"), self._start.free, ())
+        return other
 
     def loss_at(self, theta: Any, engine: str = "numpy", **place: Any) -> Any:
         """The loss over all rows. `theta`: a mapping by name, or a vector in the order of `.parameters`.

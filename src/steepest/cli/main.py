@@ -24,6 +24,7 @@ from steepest.cli.fit import fit
 from steepest.cli.methods import methods
 from steepest.cli.output import in_shell, notes, say
 from steepest.cli.rerun import rerun
+from steepest.cli.step import step
 from steepest.data.examples import example
 from steepest.data.examples import names as shipped
 from steepest.errors import FormulaError, OptionError, SteepestError
@@ -40,7 +41,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # plain help: it needs no import of rich, and reads the same through a pipe
 )
-for command in (fit, descend, compare, rerun, derive, check, doctor, export, methods, examples):
+for command in (fit, descend, step, compare, rerun, derive, check, doctor, export, methods, examples):
     app.command()(command)
 
 
