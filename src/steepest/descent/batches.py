@@ -36,17 +36,23 @@ class Batches:
 
     def block(self, first: int, count: int) -> Picked:
         """The rows of the steps first … first + count - 1, counted from 0. What lies before the last two blocks is forgotten."""
-        if first == self.end and first > 0:
-            first -= 1
+        if not self.end or first + count <= self.end:
+            return self._block(first, count)
+        if first == self.end:
+            return self._block(first - 1, 1)
+        order, edges = self._block(first, count - 1)
+        last = order[edges[-2] :]
+        return Picked(np.concatenate([order, last]), np.append(edges, edges[-1] + len(last)))
+
+    def _block(self, first: int, count: int) -> Picked:
         begin, end = (int(self._position(step)) for step in (first, first + count))
         epochs = range(first // self.each, (first + count - 1) // self.each + 1)
         oldest = min(first, self._last) // self.each
         self._last = first
         self._epochs = {epoch: order for epoch, order in self._epochs.items() if epoch >= oldest}
-        order = np.concatenate([self._epoch(epoch) for epoch in epochs])
-        start = epochs[0] * self.rows
+        parts = [self._epoch(epoch)[max(0, begin - epoch * self.rows) : end - epoch * self.rows] for epoch in epochs]
         edges = self._position(np.arange(first, first + count + 1)) - begin
-        return Picked(order[begin - start : end - start], edges)
+        return Picked(parts[0] if len(parts) == 1 else np.concatenate(parts), edges)
 
     def epoch(self, steps: Any) -> Any:
         """How many passes over the data so many steps are."""
@@ -54,6 +60,8 @@ class Batches:
 
     def _position(self, step: Any) -> Any:
         """The number of rows that were used before a step."""
+        if self.size == 1:
+            return step
         epoch, batch = step // self.each, step % self.each
         return epoch * self.rows + batch * self.size
 

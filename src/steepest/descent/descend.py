@@ -19,6 +19,8 @@ from steepest.descent.trace import Recorder, Trace, frozen
 from steepest.engines.exact import TooManyDigits
 
 BLOCK_SECONDS = 0.02
+BLOCK_NUMBERS = 2**19  # that a block records: what fits the processor's own memory is quickly written, and read again
+LEAST_MOST = 16  # steps of a block, however many parameters there are
 
 
 class Progress(NamedTuple):
@@ -89,12 +91,13 @@ class _Loop:
         self.batches = batches
         self.full_every = full_loss or (batches.each if batches else 1)
         self.recorder = Recorder(every)
+        self.begun = runner.snapshot()
         self.done = done
-        self.size = max(1, int(BLOCK_SECONDS / runner.guess))
+        self.most = max(LEAST_MOST, BLOCK_NUMBERS // (2 * len(self.begun[0]) + 4))
+        self.size = max(1, min(self.most, int(BLOCK_SECONDS / runner.guess)))
         self.scale: float | None = None
         self.last_loss: Any = None
         self.counted = False  # does the runner say how many evaluations it took?
-        self.begun = runner.snapshot()
 
     def block(self) -> Stop | None:
         """Runs one block: `size` steps, and a look at the row after them, from which the next block begins."""
@@ -109,7 +112,7 @@ class _Loop:
         if stands < count:
             self._rewind(start, rates[:stands])
         self._record(rows, full, rates, keep)
-        self.size = next_size(self.size, count, time.perf_counter() - began)
+        self.size = min(self.most, next_size(self.size, count, time.perf_counter() - began))
         return stop
 
     def _full(self, rows: Rows) -> Array:

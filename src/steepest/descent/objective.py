@@ -48,12 +48,17 @@ class Objective:
         values = self._sums("gradient", theta) if rows is None else self._batch(theta, rows)
         return Point(theta, values[0], self.moving(values[1:]).astype(theta.dtype, copy=False))
 
-    def shares(self, order: Any, edges: Any) -> tuple[Array, Array]:
-        """The weight of each batch order[edges[k]:edges[k + 1]], and what its sums are divided by."""
+    @property
+    def share(self) -> Array:
+        """The weight of all rows, and what their sums are divided by: (1, 2)."""
+        return np.array([[self.total, self.divisor]])
+
+    def shares(self, order: Any, edges: Any) -> Array:
+        """The same of each batch order[edges[k]:edges[k + 1]], (batches, 2)."""
         weights = self.weights
         totals = np.diff(edges).astype(float) if weights is None else np.add.reduceat(weights[order], edges[:-1])
         loss = self.derivation.criterion
-        return totals, (totals if loss.mean else np.ones(len(totals))) / float(loss.scale)
+        return np.column_stack([totals, (totals if loss.mean else np.ones(len(totals))) / float(loss.scale)])
 
     def on(self, rows: Any) -> Objective:
         """The same on some rows, by number."""
@@ -96,7 +101,7 @@ class Objective:
 
     def _batch(self, theta: Array, rows: Any) -> Array:
         edges = np.array([0, len(rows)])
-        (total,), (divisor,) = self.shares(rows, edges)
+        ((total, divisor),) = self.shares(rows, edges)
         weights = None if self.weights is None else self.weights[rows]
         columns = [column[rows] for column in self.columns.arrays]
         with np.errstate(all="ignore"):

@@ -97,7 +97,9 @@ class Fused:
         self.position = Position(method, theta, rate)
         weights = objective.weights
         make = objective.kernels.block  # type: ignore[attr-defined]
-        self._block = make(method.step, method.states, weights is not None, batches.size if batches else None)
+        size = batches.size if batches else None
+        self._block = make(method.step, method.states, tuple(objective.free.tolist()), weights is not None, size)
+        self._alike = size == 1 and weights is None
         self.guess = 2e-8 + work(objective, batches) * 2e-10
         self._columns = [*objective.columns.arrays, *([] if weights is None else [weights])]
         self.snapshot, self.restore = self.position.snapshot, self.position.restore
@@ -106,19 +108,16 @@ class Fused:
         return self._run(rates)
 
     def ahead(self, rates: Array) -> Rows:
-        if self.batches is not None:
-            return stepwise(self, rates)
         return self._run(rates, look=True)
 
     def _run(self, rates: Array, look: bool = False) -> Rows:
         here, objective = self.position, self.objective
-        rows, shares = None, (objective.total, objective.divisor)
+        rows, shares = None, objective.share
         if self.batches is not None:
-            rows = self.batches.block(here.steps, len(rates))
-            shares = objective.shares(*rows)
-        thetas, losses, gradients = self._block(
-            here.theta, here.state, rates, here.steps + 1, objective.free, self._columns, *shares, rows, look
-        )
+            order, edges = self.batches.block(here.steps, len(rates))
+            shares = objective.shares(order, edges[:2] if self._alike else edges)
+            rows = order, edges, self.batches.size
+        thetas, losses, gradients = self._block(here.theta, here.state, rates, here.steps + 1, self._columns, shares, rows, look)
         here.steps += len(rates) - look
         return Rows(thetas, losses, objective.moving(gradients))
 

@@ -15,7 +15,7 @@ import numpy as np
 from steepest.calculus.derivation import Derivation
 from steepest.calculus.kernel import Kernel, rows_kernel, sums_kernel
 from steepest.calculus.lower import lower
-from steepest.engines.block import ALL, BATCH, GIVEN, SINGLE, Evaluate, block, split, sums_of
+from steepest.engines.block import ALL, BATCH, SINGLE, Evaluate, block, split, sums_of
 from steepest.engines.elementary import declarations, symbols
 from steepest.engines.jit import Module, compiled
 from steepest.engines.llvm import chunk_rows, chunk_sums, merge, row_outputs
@@ -54,9 +54,9 @@ class CompiledKernels:
         function(address(theta), table(columns), n, address(out))
         return out
 
-    def block(self, step: Program, states: tuple[str, ...], weighted: bool, batch: int | None) -> Block:
-        """A compiled block of a descent with these equations, on all rows or on batches of so many."""
-        return self._blocks(step, states, weighted, ALL if batch is None else SINGLE if batch == 1 else BATCH)
+    def block(self, step: Program, states: tuple[str, ...], free: tuple[int, ...], weighted: bool, batch: int | None) -> Block:
+        """A compiled block of a descent with these equations in the free coordinates, on all rows or on batches of so many."""
+        return self._blocks(step, states, free, weighted, ALL if batch is None else SINGLE if batch == 1 else BATCH)
 
     def vector(self, values: Sequence[Any]) -> Array:
         return np.array([float(value) for value in values])
@@ -82,9 +82,9 @@ class CompiledKernels:
         module = compiled(declarations(called) + ir, tuple(symbols(called)))
         return kernel, keep(module, "row_outputs", POINTER, POINTER, INTEGER, POINTER)
 
-    def _compile_block(self, step: Program, states: tuple[str, ...], weighted: bool, rows: str) -> Block:
+    def _compile_block(self, step: Program, states: tuple[str, ...], free: tuple[int, ...], weighted: bool, rows: str) -> Block:
         kernel = sums_kernel(self.derivation, "gradient", PRINTED)
-        return Block(kernel, lower(step, PRINTED), states, weighted, sums_of(kernel, weighted, rows))
+        return Block(kernel, lower(step, PRINTED), states, free, weighted, sums_of(kernel, weighted, rows))
 
 
 class Sums:
@@ -127,16 +127,18 @@ class Sums:
 class Block:
     """A compiled block: rounds of evaluate, record and step, each on all rows or on its own batch."""
 
-    def __init__(self, kernel: Kernel, step: Program, states: tuple[str, ...], weighted: bool, sums: Evaluate) -> None:
+    def __init__(
+        self, kernel: Kernel, step: Program, states: tuple[str, ...], free: tuple[int, ...], weighted: bool, sums: Evaluate
+    ) -> None:
         self.kernel = kernel
         self.size = chunk_rows(kernel)
         self.shared, each = split(step, states)
-        text, called = block(each, states, kernel.parameters, sums)
+        text, called = block(each, states, kernel.parameters, free, sums)
         ir, more = sums_ir(kernel, weighted, called)
         module = compiled(ir + text, tuple(symbols(called | more)))
         self._block = keep(
-            module, "block", POINTER, POINTER, POINTER, POINTER, POINTER, POINTER, POINTER, INTEGER, INTEGER, INTEGER,
-            POINTER, INTEGER, POINTER, POINTER, POINTER, POINTER, POINTER,
+            module, "block", POINTER, POINTER, POINTER, POINTER, INTEGER, POINTER, POINTER, POINTER, POINTER, INTEGER, INTEGER,
+            INTEGER, POINTER, POINTER, POINTER, POINTER, POINTER,
         )  # fmt: skip
 
     def __call__(
@@ -145,51 +147,53 @@ class Block:
         state: Array,
         rates: Array,
         first: int,
-        free: Any,
         columns: Sequence[Array],
-        totals: Any,
-        divisors: Any,
-        rows: tuple[Any, Any] | None = None,
+        shares: Array,
+        rows: tuple[Any, Any, int] | None = None,
         look: bool = False,
     ) -> tuple[Array, Array, Array]:
         """Changes theta and state in place; returns the thetas, losses and gradients at which the steps were taken.
 
-        With `look`, which is for all rows, no step is taken from the last point.
+        With `look` no step is taken from the last point.
 
-        A rate, a total weight and a divisor for each round; step numbers count from `first`. `rows` are the row numbers of all
-        rounds one after the other, and where each round's begin, both int64.
+        A rate for each round; step numbers count from `first`. `shares` has the rows' total weight and their sums' divisor: (1, 2)
+        where those of all rounds are alike, else (rounds, 2). `rows` are the row numbers of all rounds one after the other,
+        where each round's begin, both int64, and the most that a round has.
         """
-        steps, n = len(rates), len(columns[0])
-        order, edges = rows if rows is not None else (free, free)
-        most = n if rows is None else int(np.max(np.diff(edges), initial=1))
+        steps, n, width = len(rates), len(columns[0]), len(theta)
+        order, edges, most = rows or (shares, shares, n)
         buffers = [] if rows is None else list(np.empty((len(columns), most)))
-        thetas, gradients = np.empty((2, steps, len(theta)))
+        thetas, gradients = np.empty((2, steps, width))
         losses = np.empty(steps)
         partial = np.empty((-(-most // self.size), len(self.kernel.sums)))
         out = np.empty(len(self.kernel.sums))
-        scalars = self._scalars(rates, first, totals, divisors)
-        width, last = len(theta), steps - look
-        where = (address(theta), address(state))
-        data = (table(columns), table(buffers), address(order), address(edges), n, self.size)
-        own = (address(partial), address(out))
-        for first, count, moving in ((0, last, len(free)), (last, steps - last, 0)):
-            if count:
-                points = (
-                    address(part) + NUMBER * first * size for part, size in ((thetas, width), (losses, 1), (gradients, width))
-                )
-                numbers = address(scalars) + NUMBER * first * scalars.shape[1]
-                self._block(*where, numbers, *data, count, address(free), moving, *points, *own)
+        scalars = self._scalars(rates, first)
+        share = 2 if len(shares) > 1 else 0
+        lines = ((scalars, scalars.shape[1]), (shares, share), (edges, 1), (thetas, width), (losses, 1), (gradients, width))
+
+        def run(first: int, count: int) -> None:
+            numbers, part, begin, *points = (address(line) + NUMBER * first * size for line, size in lines)
+            self._block(
+                address(theta), address(state), numbers, part, share, table(columns), table(buffers), address(order), begin,
+                n, self.size, count, *points, address(partial), address(out),
+            )  # fmt: skip
+
+        run(0, steps - look)
+        if look:
+            before = theta.copy(), state.copy()
+            run(steps - 1, 1)
+            theta[:], state[:] = before
         return thetas, losses, gradients
 
-    def _scalars(self, rates: Array, first: int, totals: Any, divisors: Any) -> Array:
-        """The numbers of each round that no coordinate enters: (rounds, 3 + shared)."""
-        scalars = np.empty((len(rates), len(GIVEN) + len(self.shared.outputs)))
-        scalars[:, 0], scalars[:, 1], scalars[:, 2] = rates, totals, divisors
-        if self.shared.outputs:
-            names = {"eta": rates, "t": np.arange(first, first + len(rates), dtype=float)}
-            values = evaluate(self.shared, names=names)
-            for k, place in enumerate(self.shared.outputs.values()):
-                scalars[:, len(GIVEN) + k] = values[place]
+    def _scalars(self, rates: Array, first: int) -> Array:
+        """The numbers of each round that no coordinate enters: (rounds, 1 + shared)."""
+        if not self.shared.outputs:
+            return rates[:, None]
+        scalars = np.empty((len(rates), 1 + len(self.shared.outputs)))
+        scalars[:, 0] = rates
+        values = evaluate(self.shared, names={"eta": rates, "t": np.arange(first, first + len(rates), dtype=float)})
+        for k, place in enumerate(self.shared.outputs.values()):
+            scalars[:, 1 + k] = values[place]
         return scalars
 
 

@@ -11,6 +11,7 @@ from functools import cache, reduce
 from steepest.calculus.derivation import Derivation
 from steepest.calculus.kernel import sums_kernel
 from steepest.calculus.lower import lower
+from steepest.engines.block import Round
 from steepest.engines.compiled import PRINTED, Block, CompiledKernels
 from steepest.engines.printing import FAST, Printer
 from steepest.language.program import Program
@@ -26,17 +27,17 @@ class FewKernels(CompiledKernels):
         self.inside, self.count = lower(inside, PRINTED), rows
         self._few = cache(self._compile_few)
 
-    def block(self, step: Program, states: tuple[str, ...], weighted: bool, batch: int | None) -> Block:
+    def block(self, step: Program, states: tuple[str, ...], free: tuple[int, ...], weighted: bool, batch: int | None) -> Block:
         if weighted or batch is not None or self.count > WRITTEN_OUT:
-            return super().block(step, states, weighted, batch)
-        return self._few(step, states)
+            return super().block(step, states, free, weighted, batch)
+        return self._few(step, states, free)
 
-    def _compile_few(self, step: Program, states: tuple[str, ...]) -> Block:
+    def _compile_few(self, step: Program, states: tuple[str, ...], free: tuple[int, ...]) -> Block:
         kernel = sums_kernel(self.derivation, "gradient", PRINTED)
-        return Block(kernel, lower(step, PRINTED), states, False, self._print)
+        return Block(kernel, lower(step, PRINTED), states, free, False, self._print)
 
-    def _print(self, p: Printer, k: str, total: str) -> None:
-        """Leaves the sums of all rows in %out."""
+    def _print(self, p: Printer, at: Round) -> None:
+        """Loss and gradient from all rows."""
         p.flags, flags = FAST, p.flags
         nodes, outputs = self.inside.nodes, self.inside.outputs
         after = self.inside.depends_on("name")
@@ -45,9 +46,9 @@ class FewKernels(CompiledKernels):
         terms = [values[node] for name, node in outputs.items() if name.startswith("m")]
         sums, loss = _rows(p, terms, self.count)
         p.nodes(nodes, [i for i, flag in enumerate(after) if flag], values, lambda node: sums[int(node.value[1:])])
-        p.store(loss, "%out", "0")
+        p.store(p.let(f"fdiv double {loss}, {at.divisor}"), "%losses", at.k)
         for j in range(self.derivation.size):
-            p.store(values[outputs[f"gradient_{j}"]], "%out", str(j + 1))
+            p.store(p.let(f"fdiv double {values[outputs[f'gradient_{j}']]}, {at.divisor}"), at.gradient, str(j))
         p.flags = flags
 
 
