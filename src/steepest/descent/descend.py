@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steepest.descent.batches import Batches
+from steepest.descent.condensed.runner import Careful
 from steepest.descent.diagnose import diagnose
 from steepest.descent.interrupt import interruptible
 from steepest.descent.objective import Array, Objective, Point
@@ -183,6 +184,10 @@ class _Loop:
         step, theta, loss, gradient, full, lr, evaluations = self.recorder.finish()
         if np.isnan(full[-1:].astype(float)).any():
             full = np.append(full[:-1], self.objective.loss(theta[-1]))
+        if isinstance(self.runner, Careful):
+            _, loss[-1], gradient[-1] = self.objective.at(theta[-1])
+            full[-1] = loss[-1]
+            recipe = {**recipe, "engine_why": recipe["engine_why"] + self.runner.note}
         epoch = step.astype(float) if self.batches is None else self.batches.epoch(step)
         step, epoch, theta, loss, gradient, lr, full = (frozen(column) for column in (step, epoch, theta, loss, gradient, lr, full))
         return Trace(
