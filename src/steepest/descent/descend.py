@@ -106,7 +106,7 @@ class _Loop:
         start = self.begun = self.runner.snapshot()
         rows = ahead(self.runner, rates)
         full = self._full(rows)
-        keep, stop = self._judge(rows, full, count)
+        keep, stop = self._judge(rows, full, rates)
         stands = keep - 1 if stop else keep
         if stands < count:
             self._rewind(start, rates[:stands])
@@ -123,10 +123,11 @@ class _Loop:
             full[k] = self.objective.loss(rows.thetas[k])
         return full
 
-    def _judge(self, rows: Rows, full: Array, count: int) -> tuple[int, Stop | None]:
+    def _judge(self, rows: Rows, full: Array, rates: Array) -> tuple[int, Stop | None]:
         """How many rows of the block are kept, and where the descent ends, if it does."""
+        count = len(rates) - 1
         if self.scale is None:
-            self.scale = natural_scale(self._first(rows), self.rates.block(self.done, 1)[0])
+            self.scale = natural_scale(self._first(rows), rates[0])
         if self.batches is None:
             stop = first_stop(rows, self.last_loss, self.until, self.scale)
         else:

@@ -97,9 +97,9 @@ class Fused:
         self.position = Position(method, theta, rate)
         weights = objective.weights
         make = objective.kernels.block  # type: ignore[attr-defined]
-        self._block = make(method.step, method.states, weights is not None, batches.size if batches else None)
+        block = make(method.step, method.states, weights is not None, batches.size if batches else None)
+        self._block = block.on([*objective.columns.arrays, *([] if weights is None else [weights])])
         self.guess = 2e-8 + work(objective, batches) * 2e-10
-        self._columns = [*objective.columns.arrays, *([] if weights is None else [weights])]
         self.snapshot, self.restore = self.position.snapshot, self.position.restore
 
     def advance(self, rates: Array) -> Rows:
@@ -116,9 +116,7 @@ class Fused:
         if self.batches is not None:
             rows = self.batches.block(here.steps, len(rates))
             shares = objective.shares(*rows)
-        thetas, losses, gradients = self._block(
-            here.theta, here.state, rates, here.steps + 1, objective.free, self._columns, *shares, rows, look
-        )
+        thetas, losses, gradients = self._block(here.theta, here.state, rates, here.steps + 1, objective.free, *shares, rows, look)
         here.steps += len(rates) - look
         return Rows(thetas, losses, objective.moving(gradients))
 

@@ -11,17 +11,19 @@ import numpy as np
 from steepest.calculus.algebra import Algebra
 from steepest.calculus.lower import lower
 from steepest.calculus.reverse import gradient
-from steepest.calculus.rules import partial as slope
+from steepest.calculus.rules import partial as derivative
 from steepest.engines.source import run_source
 from steepest.language.evaluate import evaluate
 from steepest.language.functions import FUNCTIONS, numpy_function
-from steepest.language.program import COMPARISONS, LEAVES, Node, Program
+from steepest.language.program import COMPARISONS, LEAVES, Program
+
 
 class Masses:
     """The outputs of a program of parameters alone, before they cancel: infinite or NaN where nothing is known.
 
     Rounded values that are added have their masses added; in a product relative masses are. Computed by generated Python, in its
-    own numbers, which are fast one by one: `u3` is the value of node 3, `m3` its mass.
+    own numbers, which are fast one by one: `u3` is the value of node 3, `a3` its size, `m3` its mass, and `r3` the part of that
+    which is rounded, nothing of a leaf's.
 
     >>> from steepest.language.program import Builder
     >>> b = Builder()
@@ -47,11 +49,9 @@ class Masses:
         given = Program(nodes, {str(i): i for i, flag in enumerate(moved) if not flag}).pruned()
         values = evaluate(given)
         lines = [f"u{name} = {float(values[i])!r}" for name, i in given.outputs.items()]
-        rounded: dict[int, str] = {}  # the part of a mass that is rounded: none of a leaf's
         for i, node in enumerate(nodes):
             leaf = not moved[i] or node.op == "parameter"
-            rounded[i] = "0.0" if leaf else f"m{i}"
-            lines += [f"m{i} = abs(u{i})"] if leaf else _sized(i, node, rounded)
+            lines += [f"a{i} = m{i} = abs(u{i})", f"r{i} = 0.0"] if leaf else _sized(i, *node[:2])
         head = ", ".join(f"u{i}" for i, node in enumerate(nodes) if node.op == "parameter")
         body = [*lines, f"return ({''.join(f'm{i}, ' for i in outputs)})"]
         return _defined("\n    ".join([f"def masses({head}):", *body]))
@@ -60,32 +60,37 @@ class Masses:
 @lru_cache(maxsize=64)
 def _defined(source: str) -> Callable[..., Iterable[float]]:
     functions = {f"f_{op}": partial(_called, op) for op in FUNCTIONS}
-    names = {"abs": abs, "max": max, "inf": np.inf, "nan": np.nan, "where": lambda u, yes, no: yes if u else no, "unknown": _unknown}
+    names = {
+        "abs": abs,
+        "max": max,
+        "inf": np.inf,
+        "nan": np.nan,
+        "where": lambda u, yes, no: yes if u else no,
+        "unknown": _unknown,
+    }
     found: Callable[..., Iterable[float]] = run_source(source, names | functions)["masses"]
     return found
 
 
-def _sized(i: int, node: Node, rounded: dict[int, str]) -> list[str]:
-    """The lines that compute the value and the mass of a node."""
-    op, a, b = node.op, node.args[0], node.args[-1]
+def _sized(i: int, op: str, args: Sequence[int]) -> list[str]:
+    """The lines for a node."""
+    j, k = args[0], args[-1]
+    size, all_of_it = f"a{i} = abs(u{i})", f"r{i} = m{i}"
     if op in ("+", "-"):
-        return [f"u{i} = u{a} {op} u{b}", f"m{i} = max(abs(u{i}), {rounded[a]} + {rounded[b]})"]
+        return [f"u{i} = u{j} {op} u{k}", size, f"m{i} = max(a{i}, r{j} + r{k})", all_of_it]
     if op == "*":
-        return [f"u{i} = u{a}*u{b}", f"m{i} = abs(u{a})*m{b} + m{a}*abs(u{b}) - abs(u{i})"]
+        return [f"u{i} = u{j}*u{k}", size, f"m{i} = a{j}*m{k} + m{j}*a{k} - a{i}", all_of_it]
     if op == "/":
-        return [f"u{i} = u{a}/u{b}", f"m{i} = (m{a} + abs(u{i})*m{b})/abs(u{b}) - abs(u{i})"]
+        return [f"u{i} = u{j}/u{k}", size, f"m{i} = (m{j} + a{i}*m{k})/a{k} - a{i}", all_of_it]
     if op == "neg":
-        rounded[i] = rounded[a]
-        return [f"u{i} = -u{a}", f"m{i} = m{a}"]
+        return [f"u{i} = -u{j}", *(f"{part}{i} = {part}{j}" for part in "amr")]
     if op == "where":
-        rounded[i] = f"r{i}"
-        yes, no = (f"(u{k}, m{k}, {rounded[k]})" for k in node.args[1:])
-        return [f"u{i}, m{i}, r{i} = where(u{a}, {yes}, {no})"]
+        yes, no = (f"(u{n}, a{n}, m{n}, r{n})" for n in args[1:])
+        return [f"u{i}, a{i}, m{i}, r{i} = where(u{j}, {yes}, {no})"]
     if op in COMPARISONS:
-        rounded[i] = "0.0"
-        return [f"u{i} = u{a} {op} u{b}", f"m{i} = 0.0"]
-    arguments = ", ".join(f"u{k}, {rounded[k]}" for k in node.args)
-    return [f"u{i}, m{i} = {f'f_{op}' if op in FUNCTIONS else 'unknown'}({arguments})"]
+        return [f"u{i} = u{j} {op} u{k}", f"a{i} = m{i} = r{i} = 0.0"]
+    given = ", ".join(f"u{n}, r{n}" for n in args)
+    return [f"u{i}, m{i} = {f'f_{op}' if op in FUNCTIONS else 'unknown'}({given})", size, all_of_it]
 
 
 def _unknown(*given: float) -> tuple[float, float]:
@@ -100,7 +105,7 @@ def _called(op: str, *given: float) -> tuple[float, float]:
     values, rounded = given[::2], given[1::2]
     here = float(function(*values))
     names = dict(zip(FUNCTIONS[op].arguments, values, strict=True))
-    programs = [slope(op, k) for k in range(len(values))]
+    programs = [derivative(op, k) for k in range(len(values))]
     slopes = [float(evaluate(program, names=names)[program.outputs["value"]]) for program in programs]
     return here, abs(here) + sum(abs(m) * error for m, error in zip(slopes, rounded, strict=True))
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from steepest.descent.condensed.objective import CondensedObjective
 from steepest.descent.objective import Array, Objective
 from steepest.descent.runners import Rows, Snapshot, ahead, runner
@@ -94,4 +92,3 @@ class Careful:
 
     def restore(self, snapshot: Snapshot) -> None:
         self._inner.restore(snapshot)
-
