@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import steepest as st
+from steepest.calculus.condense import condense
+from steepest.calculus.derivation import Derivation
 from steepest.descent.condensed.closed_form import Geometric
-from steepest.descent.condensed.digits import OwnRounding
+from steepest.descent.condensed.digits import Masses, OwnRounding
 from steepest.descent.condensed.objective import EPS, CondensedObjective
 from steepest.descent.condensed.runner import BATCHES
 from steepest.descent.objective import Objective
@@ -18,6 +20,7 @@ from steepest.engines.numpy_engine import PRINTED
 from steepest.errors import EngineError
 from steepest.language.evaluate import evaluate
 from steepest.language.formula import parse_formula
+from steepest.language.losses import parse_loss
 
 Array = np.ndarray[Any, Any]
 LONG = np.longdouble
@@ -118,6 +121,28 @@ def test_loss_and_gradient_are_those_of_all_rows(case: Case, loss: str, weighted
         assert abs(point.loss - truth) <= few.bound(theta)
         assert few.bound(theta) < 1e-6 * truth + 1e-12  # it says something
         assert (abs(point.gradient - gradient) <= gradient_bound(few, theta, residual, jacobian)).all()
+
+
+MASSES = {  # of the coefficient of x, by hand: sums add what is rounded, products add relative masses
+    "a - b": lambda a, b: abs(a - b),
+    "a*a - b*b": lambda a, b: a * a + b * b,
+    "-(a*a - b)": lambda a, b: max(abs(a * a - b), a * a),
+    "(a*a - b*b)*a": lambda a, b: (a * a + b * b) * abs(a),
+    "(a*b - 1)/(a*a)": lambda a, b: max(abs(a * b - 1), abs(a * b)) / (a * a),
+    "where(a < b, a*a - b*b, a)": lambda a, b: a * a + b * b if a < b else abs(a),
+    "exp(a*b)": lambda a, b: np.exp(a * b) * (1 + abs(a * b)),
+    "1/(b - b)": lambda a, b: np.inf,
+    "(a*a)**b": lambda a, b: np.inf,  # unknown
+}
+
+
+@pytest.mark.parametrize("theta", [(0.5, 3.0), (-1.5, 0.25), (3.0, 2.0)])
+@pytest.mark.parametrize("text", MASSES)
+def test_masses_are_those_of_the_rules(text: str, theta: tuple[float, float]) -> None:
+    formula = parse_formula(f"y ~ (a + b)*0 + ({text})*x", ["x", "y"])
+    parts = condense(Derivation(formula, parse_loss("mse")))
+    (mass,) = Masses(parts.coefficients, PRINTED)(theta)
+    assert mass == pytest.approx(MASSES[text](*theta), rel=1e-13)
 
 
 def test_a_factor_that_is_off_in_its_tenth_digit_is_seen() -> None:

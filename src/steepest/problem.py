@@ -21,7 +21,7 @@ from steepest.descent.parameters import RandomStart, Start, is_finite, read_star
 from steepest.descent.responses import check_responses
 from steepest.descent.run import Options, run
 from steepest.descent.trace import Trace, frozen
-from steepest.engines.table import Kernels, choose, kernels
+from steepest.engines.table import choose, kernels
 from steepest.errors import OptionError, SteepestWarning
 from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
@@ -79,7 +79,7 @@ class Problem:
         self.weights = None if given is None else read_weights(given, columns.rows)
         self._start = read_start(start, self.parameters, table.start)
         self._say([*self.formula.warnings, *columns.warnings])
-        self._kernels: dict[tuple[Any, ...], Kernels] = {}
+        self._objectives: dict[tuple[Any, ...], Objective] = {}
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -286,10 +286,11 @@ class Problem:
         free = None if every else self._start.free
         if engine == "condensed":
             return CondensedObjective(self._factor, free)
-        known = (engine, *sorted(place.items()))
-        if known not in self._kernels:
-            self._kernels[known] = kernels(engine, self.derivation, **place)
-        return Objective(self._kernels[known], self.columns, self.weights, free)
+        known = (engine, every, *sorted(place.items()))
+        if known not in self._objectives:
+            made = self.objective(engine, **place).kernels if every else kernels(engine, self.derivation, **place)
+            self._objectives[known] = Objective(made, self.columns, self.weights, free)
+        return self._objectives[known]
 
     def recipe(self) -> dict[str, Any]:
         """What this problem is made of, as plain values."""

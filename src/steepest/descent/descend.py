@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steepest.descent.batches import Batches
+from steepest.descent.condensed.runner import Careful
 from steepest.descent.diagnose import diagnose
 from steepest.descent.interrupt import INTERRUPTED, interrupted, interruptible
 from steepest.descent.objective import Array, Objective, Point
@@ -107,7 +108,7 @@ class _Loop:
         start = self.begun = self.runner.snapshot()
         rows = ahead(self.runner, rates)
         full = self._full(rows)
-        keep, stop = self._judge(rows, full, count)
+        keep, stop = self._judge(rows, full, rates)
         stands = keep - 1 if stop else keep
         if stands < count:
             self._rewind(start, rates[:stands])
@@ -124,10 +125,11 @@ class _Loop:
             full[k] = self.objective.loss(rows.thetas[k])
         return full
 
-    def _judge(self, rows: Rows, full: Array, count: int) -> tuple[int, Stop | None]:
+    def _judge(self, rows: Rows, full: Array, rates: Array) -> tuple[int, Stop | None]:
         """How many rows of the block are kept, and where the descent ends, if it does."""
+        count = len(rates) - 1
         if self.scale is None:
-            self.scale = natural_scale(self._first(rows), self.rates.block(self.done, 1)[0])
+            self.scale = natural_scale(self._first(rows), rates[0])
         if self.batches is None:
             stop = first_stop(rows, self.last_loss, self.until, self.scale)
         else:
@@ -185,6 +187,10 @@ class _Loop:
         step, theta, loss, gradient, full, lr, evaluations = self.recorder.finish()
         if np.isnan(full[-1:].astype(float)).any():
             full = np.append(full[:-1], self.objective.loss(theta[-1]))
+        if isinstance(self.runner, Careful):
+            _, loss[-1], gradient[-1] = self.objective.at(theta[-1])
+            full[-1] = loss[-1]
+            recipe = {**recipe, "engine_why": recipe["engine_why"] + self.runner.note}
         epoch = step.astype(float) if self.batches is None else self.batches.epoch(step)
         step, epoch, theta, loss, gradient, lr, full = (frozen(column) for column in (step, epoch, theta, loss, gradient, lr, full))
         return Trace(

@@ -12,7 +12,7 @@ import numpy as np
 from steepest.descent.batches import Batches
 from steepest.descent.coded import Coded, refuse_for_code
 from steepest.descent.condensed.closed_form import far, geometric
-from steepest.descent.condensed.runner import CONDENSED, Careful, chosen, settled
+from steepest.descent.condensed.runner import CONDENSED, Careful, chosen
 from steepest.descent.descend import Callback, descend
 from steepest.descent.foreign.choose import Foreign, foreign_rate, foreign_runner, is_foreign, read_foreign
 from steepest.descent.objective import Objective
@@ -95,7 +95,7 @@ def run(
     if few is not None and isinstance(method, Method) and options.callback is None:
         form = geometric(few, method, rates, theta, steps)
         if form is not None:
-            return settled(far(form, few, steps, _until(options), done, options.every, recipe), plain)
+            return far(form, few, steps, _until(options), done, options.every, recipe)
     if isinstance(method, Foreign):
         taker = foreign_runner(objective, method, theta, first, batches, steps, options.seconds)
     elif isinstance(method, CodeMethod):
@@ -106,7 +106,7 @@ def run(
         taker = runner(objective, method, theta, first, batches)
     if before is not None:
         taker.restore(before.position)
-    trace = descend(
+    return descend(
         data,
         taker,
         rates,
@@ -120,7 +120,6 @@ def run(
         callback=options.callback,
         recipe=recipe,
     )
-    return settled(trace, plain, taker.left) if isinstance(taker, Careful) else trace
 
 
 def _recipe(options: Options, method: Method | CodeMethod | Foreign, schedule: Schedule, engine: str) -> dict[str, Any]:

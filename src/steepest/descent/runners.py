@@ -98,10 +98,10 @@ class Fused:
         weights = objective.weights
         make = objective.kernels.block  # type: ignore[attr-defined]
         size = batches.size if batches else None
-        self._block = make(method.step, method.states, tuple(objective.free.tolist()), weights is not None, size)
+        block = make(method.step, method.states, tuple(objective.free.tolist()), weights is not None, size)
+        self._block = block.on([*objective.columns.arrays, *([] if weights is None else [weights])])
         self._alike = size == 1 and weights is None
         self.guess = 2e-8 + work(objective, batches) * 2e-10
-        self._columns = [*objective.columns.arrays, *([] if weights is None else [weights])]
         self.snapshot, self.restore = self.position.snapshot, self.position.restore
 
     def advance(self, rates: Array) -> Rows:
@@ -117,7 +117,7 @@ class Fused:
             order, edges = self.batches.block(here.steps, len(rates))
             shares = objective.shares(order, edges[:2] if self._alike else edges)
             rows = order, edges, self.batches.size
-        thetas, losses, gradients = self._block(here.theta, here.state, rates, here.steps + 1, self._columns, shares, rows, look)
+        thetas, losses, gradients = self._block(here.theta, here.state, rates, here.steps + 1, shares, rows, look)
         here.steps += len(rates) - look
         return Rows(thetas, losses, objective.moving(gradients))
 

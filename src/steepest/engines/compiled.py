@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import pairwise
+from functools import cache, partial
+from itertools import accumulate, pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -141,13 +142,18 @@ class Block:
             INTEGER, POINTER, POINTER, POINTER, POINTER, POINTER,
         )  # fmt: skip
 
-    def __call__(
+    def on(self, columns: Sequence[Array]) -> Callable[..., tuple[Array, Array, Array]]:
+        """The same on these columns, whose addresses are asked for once."""
+        return partial(self._run, columns, table(columns))
+
+    def _run(
         self,
+        columns: Sequence[Array],
+        pointers: Any,
         theta: Array,
         state: Array,
         rates: Array,
         first: int,
-        columns: Sequence[Array],
         shares: Array,
         rows: tuple[Any, Any, int] | None = None,
         look: bool = False,
@@ -163,20 +169,16 @@ class Block:
         steps, n, width = len(rates), len(columns[0]), len(theta)
         order, edges, most = rows or (shares, shares, n)
         buffers = [] if rows is None else list(np.empty((len(columns), most)))
-        thetas, gradients = np.empty((2, steps, width))
-        losses = np.empty(steps)
-        partial = np.empty((-(-most // self.size), len(self.kernel.sums)))
-        out = np.empty(len(self.kernel.sums))
+        sums, chunks = len(self.kernel.sums), -(-most // self.size)
+        (thetas, losses, gradients, *_), places = room((steps, width), (steps,), (steps, width), (chunks * sums,), (sums,))
         scalars = self._scalars(rates, first)
-        share = 2 if len(shares) > 1 else 0
-        lines = ((scalars, scalars.shape[1]), (shares, share), (edges, 1), (thetas, width), (losses, 1), (gradients, width))
+        begins = (address(scalars), address(shares), address(edges), *places[:3])
+        sizes = (scalars.shape[1], 2 if len(shares) > 1 else 0, 1, width, 1, width)
+        where, data = (address(theta), address(state)), (pointers, table(buffers), address(order))
 
-        def run(first: int, count: int) -> None:
-            numbers, part, begin, *points = (address(line) + NUMBER * first * size for line, size in lines)
-            self._block(
-                address(theta), address(state), numbers, part, share, table(columns), table(buffers), address(order), begin,
-                n, self.size, count, *points, address(partial), address(out),
-            )  # fmt: skip
+        def run(start: int, count: int) -> None:
+            numbers, part, begin, *points = (line + NUMBER * start * size for line, size in zip(begins, sizes, strict=True))
+            self._block(*where, numbers, part, sizes[1], *data, begin, n, self.size, count, *points, *places[3:])
 
         run(0, steps - look)
         if look:
@@ -213,8 +215,18 @@ def keep(module: Module, name: str, *arguments: Any) -> Any:
 
 
 def address(array: Any) -> int:
-    # Four times as fast as array.ctypes.data, and a short block asks for eleven.
+    # Four times as fast as array.ctypes.data.
     return array.__array_interface__["data"][0]  # type: ignore[no-any-return]
+
+
+def room(*shapes: tuple[int, ...]) -> tuple[list[Array], list[int]]:
+    """Arrays of these shapes, in one piece of memory, and their addresses: to ask for each would take as long as 20 steps."""
+    sizes = [prod(shape) for shape in shapes]
+    firsts = [0, *accumulate(sizes)]
+    whole = np.empty(firsts.pop())
+    begin = address(whole)
+    parts = [whole[first : first + size].reshape(shape) for first, size, shape in zip(firsts, sizes, shapes, strict=True)]
+    return parts, [begin + NUMBER * first for first in firsts]
 
 
 def table(columns: Sequence[Array]) -> Any:

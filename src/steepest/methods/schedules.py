@@ -44,7 +44,8 @@ class Schedule:
         return builder.program(**builder.inline(_parsed(self.text), bound))
 
     def with_constants(self, given: Mapping[str, float]) -> Schedule:
-        return replace(self, defaults={**self.defaults, **{name: repr(float(value)) for name, value in given.items()}})
+        own = {name: repr(float(value)) for name, value in given.items()}
+        return replace(self, defaults={**self.defaults, **own}) if own else self
 
 
 SCHEDULES: dict[str, Schedule] = {

@@ -88,6 +88,8 @@ def far(
     stop = _first(form, steps, until)
     counts, every = _kept(stop.row, done, every)
     rows = form(counts)
+    _, rows.losses[-1], gradient = few.factor.plain.at(rows.thetas[-1])
+    rows.gradients[-1] = few.moving(gradient)
     step = done + counts
     rate = np.full(len(step), form.rate)
     step, epoch, theta, loss, gradient, rate, full = (

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from steepest.descent.condensed.objective import CondensedObjective
 from steepest.descent.objective import Array, Objective
 from steepest.descent.runners import Rows, Snapshot, ahead, runner
-from steepest.descent.trace import Trace, frozen
 from steepest.engines.table import choose
 from steepest.errors import EngineError
 from steepest.methods.equations import Method
@@ -85,21 +81,14 @@ class Careful:
             rows = taken()
         return rows
 
+    @property
+    def note(self) -> str:
+        """What its recipe says besides."""
+        return f"; from step {self.left:,} on all rows, where condensed ones would lose digits" if self.left is not None else ""
+
     def snapshot(self) -> Snapshot:
         snapshot: Snapshot = self._inner.snapshot()
         return snapshot
 
     def restore(self, snapshot: Snapshot) -> None:
         self._inner.restore(snapshot)
-
-
-def settled(trace: Trace, plain: Objective, left: int | None = None) -> Trace:
-    """The trace with its last row evaluated on the data, and in its recipe the step at which condensed rows were left."""
-    if left is not None:
-        why = f"{trace.recipe['engine_why']}; from step {left:,} on all rows, where condensed ones would lose digits"
-        trace = replace(trace, recipe={**trace.recipe, "engine_why": why})
-    _, loss, gradient = plain.at(trace.theta[-1])
-    losses, full, gradients = (np.concatenate([column[:-1], [last]]) for column, last in (
-        (trace.loss, loss), (trace.full_loss, loss), (trace.gradient, gradient)
-    ))  # fmt: skip
-    return replace(trace, loss=frozen(losses), full_loss=frozen(full), gradient=frozen(gradients))
