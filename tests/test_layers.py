@@ -27,6 +27,7 @@ DEFERRED = {
     ("descent/comparison.py", "show"),
     ("descent/trace.py", "show"),
     ("fitting/result.py", "show"),
+    ("insight/explain.py", "show"),
 }
 
 # Every other library is imported inside the function that needs it.

@@ -1,0 +1,62 @@
+"""The minimum near a point: what is still to go, and what the model cannot do better."""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+from steepest.descent.objective import Array, Objective
+from steepest.errors import SteepestWarning
+from steepest.fitting.fit import fit
+
+STILL = 1e-9  # of the loss: in a valley, what a step across it may still gain
+FAR = 1e3
+
+
+class Minimum(NamedTuple):
+    """Where the fit from a point ends.
+
+    `theta` by name, `point` (p,) the same; `loss` there. `gap` is what the loss at the point is above it, still to go; `misfit`
+    what the model cannot do better: the loss itself. `found` is False where there is no minimum, and `reason` says why; `valley`:
+    a whole line of points is as low.
+    """
+
+    theta: dict[str, float]
+    point: Array
+    loss: float
+    gap: float
+    found: bool
+    valley: bool
+    reason: str
+
+    @property
+    def misfit(self) -> float:
+        return self.loss
+
+
+def minimum(objective: Objective, theta: Array, loss: float) -> Minimum:
+    """`loss` is that at theta."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SteepestWarning)
+        end = fit(objective, theta, {})
+    found = end.outcome == "converged"
+    valley = "tell only" in end.reason
+    if valley and not found:
+        found = is_floor(objective, end.theta, theta)
+    return Minimum(end.parameters, end.theta, end.loss, loss - end.loss, found, valley, end.reason)
+
+
+def is_floor(objective: Objective, end: Array, start: Array) -> bool:
+    """Is this the floor of a valley, from which no step across it leads lower?"""
+    if np.max(np.abs(end)) > FAR * max(1.0, float(np.max(np.abs(start)))):
+        return False
+    point, hessian = objective.curved("hessian", end)
+    gradient, inner = point.gradient[objective.free], hessian[np.ix_(objective.free, objective.free)]
+    values, directions = np.linalg.eigh(inner)
+    if values[0] < -1e-8 * values[-1] or values[-1] <= 0:
+        return False
+    seen = values > 1e-10 * values[-1]
+    slopes = directions[:, seen].T @ gradient
+    return bool(np.sum(slopes**2 / values[seen]) / 2 <= STILL * abs(float(point.loss)))

@@ -1,0 +1,213 @@
+"""What the insight room says of a problem: rates, directions and forecasts, against theory and against simulation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import steepest as st
+from steepest.methods.table import EQUATIONS
+
+Array = np.ndarray[Any, Any]
+STARTS = {"a": 0, "b": -1, "c": 0, "d": 0.3}
+
+
+def legendre(seed: int | None = None) -> st.Problem:
+    """The example of four parameters; a seed changes the order of its rows."""
+    x = np.linspace(-np.pi, np.pi, 2000)
+    if seed is not None:
+        x = np.random.default_rng(seed).permutation(x)
+    return st.Problem("y ~ a + b*P3(c + d*x)", {"x": x, "y": np.sin(x)}, start=STARTS)
+
+
+NOTEBOOKS = [
+    ("H_0 ~ theta_0 + theta_1*x_1 + theta_2*x_2", "@instances", "mse", 0.3564863302194572, 0.3476841237370526, 39.49965550479481),
+    ("y ~ poly(x, 7, w)", "@sine", "mse", 1.616206597488081e-06, 1.616206463754295e-06, 12085251.701989288),
+    ("y ~ theta_1*x + theta_0", "@noisy-line", "mse", 0.9897778229522332, None, 3.3069679842218095),
+    ("y ~ w*x", "@triples", "mse", 1 / 11, 1 / 22, 1.0),
+    ("y ~ m*x + c", "@point", "half-mse", 2 / 101, 1 / 101, np.inf),
+    ("y ~ m*x + c", "@five-points", "half-mse", 6 - np.sqrt(34), 1 / 6, 69.98571136907181),
+    ("y ~ m*x + c", "@five-points", "mse", 3 - np.sqrt(34) / 2, 1 / 12, 69.98571136907181),
+]
+
+
+@pytest.mark.parametrize(("formula", "data", "loss", "limit", "best", "condition"), NOTEBOOKS)
+def test_limits_of_the_notebooks_to_twelve_digits(formula, data, loss, limit, best, condition):
+    e = st.Problem(formula, data, loss=loss).explain(lr=limit / 2)
+    assert e.limit == pytest.approx(limit, rel=1e-12)
+    assert e.limit_at_minimum == pytest.approx(limit, rel=1e-12)
+    assert e.best_rate == pytest.approx(best or 2 / (e.eigenvalues[0] + e.eigenvalues[-1]), rel=1e-9)
+    assert e.condition == pytest.approx(condition, rel=1e-8)
+
+
+def test_the_legendre_example_in_numbers():
+    e = legendre().explain(lr=0.01)
+    assert e.limit_at_minimum == pytest.approx(0.016971, abs=5e-7)
+    assert e.limit == pytest.approx(0.0198, abs=5e-5)
+    assert e.eigenvalues == pytest.approx([0.193, 1.99, 20.96, 117.84], rel=2e-3)
+    assert e.condition == pytest.approx(610.15169, rel=1e-6)
+    assert e.directions.T @ np.diag([1, 1, 1, 1]) @ e.directions == pytest.approx(np.eye(4), abs=1e-12)
+    assert round(e.half_lives[0]) == 359
+    assert e.minimum.loss == e.minimum.misfit == pytest.approx(0.0044086, abs=5e-8)
+    assert e.minimum.theta["b"] == pytest.approx(-2.2341, abs=5e-5) and e.minimum.theta["d"] == pytest.approx(0.2557, abs=5e-5)
+    assert e.minimum.gap == pytest.approx(e.loss - e.minimum.loss)
+    assert e.one_step_limit == pytest.approx(0.048, abs=5e-4)
+    assert e.loss_after == pytest.approx(0.161932, abs=5e-7)
+
+
+WORDS = {
+    0.01: "η=0.01 is 59 % of the largest stable rate at the minimum (0.01697). There d's error shrinks to 18 % each step; "
+    "b's halves every 359 steps.",
+    0.02: "η=0.02 lowers the loss now, from 0.231 to 0.1538, but it is 1.18 times the largest stable rate at the minimum "
+    "(0.01697). There d's error is multiplied by 1.36 each step: it will cycle, wander or blow up, and not settle.",
+    0.05: "η=0.05 raises the loss now, from 0.231 to 0.2392: along this gradient anything above 0.04791 does. "
+    "At the minimum the largest stable rate is 0.01697: it will cycle, wander or blow up, and not settle.",
+}
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2])
+@pytest.mark.parametrize("rate", list(WORDS))
+def test_the_legendre_example_in_words(rate, seed):
+    e = legendre(seed).explain(lr=rate)
+    assert e.sentence == e.sentences[0] == WORDS[rate]
+    assert e.sentences[1] == "d sets the speed limit, b makes you wait: the curvatures are 117.8 and 0.1931, κ = 610."
+    assert "Of the loss 0.231, 0.2265 is still to go; 0.004409 is what the model cannot do better." in e.sentences
+    assert all(sentence.split()[0] in e.text() for sentence in e.sentences) and "<p>" in e._repr_html_()
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.03, 0.0479, 0.0480, 0.05])
+def test_the_ray_is_the_loss_of_one_step(rate):
+    problem = legendre()
+    e = problem.explain(lr=rate)
+    trace = problem.descend(lr=rate, steps=1)
+    assert e.loss_after == pytest.approx(trace.loss[1], rel=1e-12)
+    assert (trace.loss[1] < trace.loss[0]) == (rate < e.one_step_limit)
+
+
+def test_the_two_limits_are_different_questions():
+    """Late in an oscillating descent a single long step would do no harm."""
+    problem = legendre()
+    trace = problem.descend(lr=0.02, steps=500)
+    e = problem.explain(lr=0.02, at=trace.theta[-1])
+    assert e.limit < 0.021 and e.one_step_limit > 100 * e.limit
+
+
+LINEAR = [name for name, method in EQUATIONS.items() if name not in ("rprop", "lion", "signsgd") and not method.freeze]
+
+
+@pytest.mark.parametrize("name", LINEAR)
+@pytest.mark.parametrize("condition", [1.0, 30.0])
+def test_the_limit_of_a_method_against_its_own_steps(name, condition):
+    problem = st.Problem("y ~ a*x + b*z", {"x": [1.0, 0.0], "z": [0.0, condition**0.5], "y": [0.0, 0.0]}, start={"a": 1, "b": 1})
+    limit = problem.explain(name, lr=0.1).limit_at_minimum
+    for side, settles in ((0.999, True), (1.001, False)):
+        trace = problem.descend(name, lr=side * limit, steps=30_000)
+        assert (trace.loss[-1] < 1e-6 * trace.loss[0]) == settles
+
+
+FROZEN = [name for name, method in EQUATIONS.items() if method.freeze and name != "rprop"]
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_the_limit_of_an_adaptive_method_with_its_scales_held(name):
+    """Its own equations, with the states that are scales written as the numbers that they have after the first step."""
+    from steepest.methods.limit import largest_rate
+
+    data = {"x": [1.0, 0.3], "z": [0.2, 3.0], "y": [1.0, -2.0]}
+    problem = st.Problem("y ~ a*x + b*z", data, start={"a": 1, "b": 1})
+    gradient, hessian = problem.gradient_at([1, 1]), problem.hessian_at([1, 1])
+    hyper = {"beta2": 0.9} if "beta2" in EQUATIONS[name].defaults else {}
+    found = problem.explain(name, lr=0.001, hyper=hyper).limit
+    square = gradient**2
+    first = {
+        "adagrad": {"s": square}, "rmsprop": {"s": 0.01 * square}, "adamax": {"w": abs(gradient) + 1e-8},
+        "adadelta": {"s": 0.1 * square, "u": 0.1 * (np.sqrt(1e-6) / np.sqrt(0.1 * square + 1e-6) * gradient) ** 2},
+        "amsgrad": {"s": square, "w": square},
+    }  # fmt: skip
+    scales = first.get(name, {"s": square})
+    assert found == pytest.approx(largest_rate(EQUATIONS[name].with_constants(hyper), hessian, scales), rel=1e-7)
+
+
+def test_steps_to_a_tolerance_of_notebook_001():
+    problem = st.Problem("y ~ poly(x, 7, w)", "@sine")
+    e = problem.explain(lr=1e-6)
+    assert e.steps_to(0.01 * 2.46126731920980615e-8) == pytest.approx(88_101_432, rel=0.01)
+
+
+@pytest.mark.parametrize("method", ["gd", "momentum", "nesterov", "averaged-momentum"])
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.9])
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-6])
+def test_steps_to_a_tolerance_against_the_loop(method, share, tolerance):
+    problem = st.Problem("y ~ a + b*x", {"x": np.linspace(-3, 3, 40), "y": np.linspace(-1, 2, 40) ** 2}, start={"a": 5, "b": 5})
+    rate = share * problem.explain(method, lr=0.1).limit_at_minimum
+    e = problem.explain(method, lr=rate)
+    trace = problem.descend(method, lr=rate, steps=10_000, until_gap=tolerance)
+    assert e.steps_to(tolerance) == pytest.approx(trace.step[-1], rel=0.01, abs=1)
+    assert e.steps_to(e.minimum.gap) == 0
+
+
+def test_a_rate_above_the_limit_never_arrives():
+    assert st.Problem("y ~ w*x", "@triples").explain(lr=0.1).steps_to(1e-3) == np.inf
+
+
+ROOMY = {"x": np.linspace(0, 1, 50)}
+OTHERS = [
+    ("y ~ a + b*x", "logistic", {"a": 0, "b": 0}, ROOMY["x"] > 0.5, 1.0, "There is no minimum near that would set a limit"),
+    ("y ~ a*sin(w*x)", "mse", {"a": 0, "w": 0}, np.sin(9 * ROOMY["x"]), 1.0, "The gradient is zero to rounding here"),
+    ("y ~ a*sin(w*x)", "mse", {"a": 1, "w": 5}, np.sin(9 * ROOMY["x"]), 1.0, "Along w the loss bends down here"),
+    ("y ~ a + b*x", "mae", {"a": 0, "b": 0}, ROOMY["x"], 0.1, "The loss bends up in no direction."),
+    ("y ~ a*b*x", "mse", {"a": 1, "b": 2}, 3 * ROOMY["x"], 0.1, "the model can meet the data exactly"),
+]
+
+
+@pytest.mark.parametrize(("formula", "loss", "start", "y", "rate", "words"), OTHERS)
+def test_what_has_no_plain_number_is_said(formula, loss, start, y, rate, words):
+    e = st.Problem(formula, {**ROOMY, "y": np.asarray(y, dtype=float)}, loss=loss, start=start).explain(lr=rate)
+    assert words in " ".join(e.sentences)
+
+
+@pytest.mark.parametrize("name", ["signsgd", "lion", "rprop", "lbfgs"])
+def test_methods_without_a_limit(name):
+    e = legendre().explain(name, **({} if name == "lbfgs" else {"lr": 1e-3}))
+    assert e.limit is None and e.limit_at_minimum is None and e.best_rate is None
+    assert ("finds its own steps" if name == "lbfgs" else "has no largest stable rate") in e.sentence
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "gdd"}, "did you mean 'gd'"),
+        ({"lr": 0}, "lr is 0: give a number in"),
+        ({"lr": "fast"}, "lr is 'fast'"),
+        ({"batch": 0}, "batch is 0"),
+        ({"batch": 2001}, "batch is 2,001, and the data have 2,000 rows"),
+        ({"at": {"z": 1}}, "unknown parameter 'z'"),
+        ({"at": [1, 2]}, r"length 2\) gives no values"),
+        ({"method": "lbfgs", "lr": 0.1}, "leave lr out"),
+        ({"hyper": {"mu": 0.9}}, "unknown hyperparameter 'mu'"),
+    ],
+)
+def test_wrong_words(options, message):
+    with pytest.raises(st.OptionError, match=message):
+        legendre().explain(**options)
+
+
+def test_fixed_parameters_are_no_directions():
+    x = np.linspace(-1, 1, 20)
+    start = {"a": 0, "b": {"value": 2, "fixed": True}, "c": 0}
+    e = st.Problem("y ~ a + b*x + c*x**2", {"x": x, "y": x}, start=start).explain(lr=0.1)
+    assert e.parameters == ("a", "c") and e.directions.shape == (2, 2) and e.theta["b"] == 2
+    with pytest.raises(st.OptionError, match="every parameter is fixed"):
+        st.Problem("y ~ b*x", {"x": x, "y": x}, start={"b": {"value": 1, "fixed": True}}).explain(lr=0.1)
+
+
+def test_a_hostile_name_is_printable():
+    """A parameter's name cannot be one today; whatever names come here, they are made printable."""
+    from steepest.insight.curvature import named
+
+    assert named(np.array([0.6, -0.8]), ("a\x1b[31m", "b\n")) == "0.80*b? - 0.60*a?[31m"
+    x = np.linspace(0, 1, 9)
+    e = st.Problem("y ~ a*`x\x1b[31m`", {"x\x1b[31m": x, "y": x}, start={"a": 0}).explain(lr=0.1)
+    assert all(sentence.isprintable() for sentence in e.sentences)
