@@ -27,6 +27,7 @@ DEFERRED = {
     ("descent/comparison.py", "show"),
     ("descent/trace.py", "show"),
     ("fitting/result.py", "show"),
+    ("problem.py", "lab"),
     ("insight/explain.py", "show"),
 }
 

@@ -20,7 +20,8 @@ from steepest.descent.objective import Array, Objective
 from steepest.descent.parameters import RandomStart, Start, is_finite, read_start, shown
 from steepest.descent.responses import check_responses
 from steepest.descent.run import Options, run
-from steepest.descent.trace import Trace, frozen
+from steepest.descent.trace import Trace
+from steepest.descent.weights import read_weights
 from steepest.engines.table import choose, kernels
 from steepest.errors import OptionError, SteepestWarning
 from steepest.language.formula import parse_formula
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from steepest.descent.comparison import Comparison
     from steepest.fitting.result import Fit
     from steepest.insight.explain import Explanation
+    from steepest.lab.session import Lab
 
 EVALUATIONS = 100  # what a fit may take, for the choice of its engine
 
@@ -266,6 +268,16 @@ class Problem:
         engine, _ = choose(self.derivation, self.columns.rows, EVALUATIONS)
         return fit(self.objective(engine), self._numbers(self._start.values), self.recipe())
 
+    def lab(self, method: str = "gd", lr: Any = "auto", batch: Any = "full", **options: Any) -> Lab:
+        """A session that is stepped by hand, forth and back: see `steepest.lab.session.Lab`, whose `options` these are.
+
+        >>> Problem("y ~ w*x", "@triples").lab(lr=0.01).step(2).say
+        'Steps 1 to 2 lowered the loss from 99 to 36.6449.'
+        """
+        from steepest.lab.session import Lab
+
+        return Lab(self, method, lr, batch, **options)
+
     def check(self, engines: Sequence[str] | None = None, at: Any = None, points: int = 5, seed: int = 0) -> Agreement:
         """Compares the loss and the gradient of every engine, at `at` (else the start) and at other points around it.
 
@@ -380,20 +392,3 @@ class Problem:
     def _say(sentences: Sequence[str]) -> None:
         for sentence in sentences:
             warnings.warn(sentence, SteepestWarning, stacklevel=4)
-
-
-def read_weights(given: Any, rows: int) -> Array:
-    """Non-negative finite weights, one a row, not all zero."""
-    try:
-        weights = np.array(given, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise OptionError("weights must be one number for each row, or the name of a column") from None
-    if weights.shape != (rows,):
-        raise OptionError(f"weights have the shape {weights.shape}: give one for each of the {rows} rows")
-    wrong = ~(np.isfinite(weights) & (weights >= 0))
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise OptionError(f"weights must be finite and not negative: weight {weights[row]} at row index {row} ({wrong.sum()} such)")
-    if not weights.any():
-        raise OptionError("weights are all zero: at least one row must count")
-    return frozen(weights)

@@ -33,6 +33,8 @@ def rerun(path: str | Path, data: Any = None) -> Trace:
     from steepest.descent.files import read
 
     recipe = read(path).recipe
+    if "by_hand" in recipe:
+        raise OptionError("this descent was stepped by hand, with several settings, which its recipe lists: step it again")
     source = str(recipe["data"])
     if data is None and not (source.startswith("@") or Path(source).suffix in (".csv", ".tsv", ".parquet")):
         raise OptionError(f"the recipe does not say which data it ran on ({source}): give data=")

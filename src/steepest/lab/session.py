@@ -118,7 +118,7 @@ class Lab:
     def back(self, n: int = 1) -> Lab:
         """Takes n steps back, at most to the start. The settings become those with which it stood there."""
         target = max(0, self.number - whole("n", n, 1))
-        while len(self._legs) > 1 and self._legs[-1].first >= target:
+        while self.number > target and self._legs[-1].first >= target:
             self._legs.pop()
         if self.number > target:
             leg = self._legs.pop()  # a part of it again

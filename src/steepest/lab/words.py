@@ -23,12 +23,14 @@ def number(value: Any, digits: int = 6) -> str:
     >>> number(0.1 + 0.2), number(2.0), number(-1.25e-9, 3)
     ('0.3', '2', '-1.25e-09')
     """
-    return f"{float(value):.{digits}g}"
+    return f"{float(value) + 0.0:.{digits}g}"
 
 
 def named(names: Sequence[str], values: Iterable[Any], digits: int = 6, sign: str = "") -> str:
     """`a 0  b -1`: what `sign="+"` adds is the sign of what is positive."""
-    return "  ".join(f"{printable(name, 20)} {float(value):{sign}.{digits}g}" for name, value in zip(names, values, strict=True))
+    return "  ".join(
+        f"{printable(name, 20)} {float(value) + 0.0:{sign}.{digits}g}" for name, value in zip(names, values, strict=True)
+    )
 
 
 def some(values: Sequence[Any], digits: int = 5) -> str:
