@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from steepest.descent.foreign.choose import is_foreign
 from steepest.descent.run import whole
 from steepest.descent.trace import Trace
 from steepest.engines.table import choose
@@ -16,6 +17,7 @@ from steepest.errors import SteepestWarning
 from steepest.lab.joined import Leg, joined
 from steepest.lab.predict import Prediction
 from steepest.lab.words import number
+from steepest.methods.code.table import CODE
 from steepest.problem import Problem
 
 if TYPE_CHECKING:
@@ -137,8 +139,8 @@ class Lab:
         return self._promise(replace(self.settings, lr=rate))
 
     def set_method(self, method: str, hyper: Mapping[str, float] | None = None, lr: Any = None) -> Lab:
-        """Another method from here on, with fresh states. `lr`: the rate in use unless given; "auto" finds one."""
-        rate = _known(self.settings.lr) if lr is None else lr
+        """Another method from here on, with fresh states. `lr`: the rate in use unless given, or "auto"."""
+        rate = lr or ("auto" if method in CODE else _known(self.settings.lr))
         here = self.problem.with_start(self.theta)
         trace = self._quietly(here, method, rate, 0, self.settings.batch, hyper=hyper, **self._fixed)
         settings = Settings(method, _rate(trace), self.settings.batch, dict(hyper or {}))
@@ -163,12 +165,14 @@ class Lab:
             self._prediction = self._predicted()
         return self._prediction
 
-    def explain(self) -> Explanation:
-        """The limits of the rate here and at the minimum; see `Problem.explain`."""
+    def explain(self) -> Explanation | None:
+        """The limits of the rate here and at the minimum, see `Problem.explain`; None for a method that has no equations here."""
         now = self.settings
+        if now.method in CODE or is_foreign(now.method):
+            return None
         return self.problem.explain(now.method, _known(now.lr), at=self.theta, batch=now.batch, hyper=now.hyper or None)
 
-    def why(self) -> Why | Explanation:
+    def why(self) -> Why | Explanation | None:
         """Why the steps with these settings went as they did; before any of them, what to expect."""
         legs = [leg for leg in self._legs if leg.steps]
         same = [k for k, leg in enumerate(legs) if leg.settings != self.settings]
@@ -188,10 +192,9 @@ class Lab:
 
     def _warning(self) -> str:
         """What is wrong with the rate, where something is."""
-        rate, ahead = self.settings.lr, self.predict()
-        if not np.isfinite(rate):
+        rate, ahead, known = self.settings.lr, self.predict(), self.explain()
+        if known is None:
             return ""
-        known = self.explain()
         if ahead.loss > ahead.before and self.settings.method == "gd" and known.one_step_limit is not None:
             return f" Along this gradient anything above {number(known.one_step_limit, 4)} does."
         if known.limit is not None and rate > known.limit:

@@ -91,7 +91,10 @@ def _reset(lab: Lab, rest: str) -> list[str]:
 
 
 def _why(lab: Lab, rest: str) -> list[str]:
-    return [part for paragraph in lab.why().text().split("\n") for part in lines("", paragraph)]
+    known = lab.why()
+    if known is None:
+        return [f"{lab.settings.method} finds its own steps: take some, and ask again"]
+    return known.text().split("\n")
 
 
 def _maths(lab: Lab, rest: str) -> list[str]:
@@ -164,8 +167,9 @@ def _limit(lab: Lab) -> str:
     rate = lab.settings.lr
     if not np.isfinite(rate):
         return ", which finds its own steps"
-    limit = lab.explain().limit
-    return f"   η {number(rate)}" + (f" (limit here {number(limit, 4)})" if limit is not None and np.isfinite(limit) else "")
+    known = lab.explain()
+    limit = "" if known is None or known.limit is None else f" (limit here {number(known.limit, 4)})"
+    return f"   η {number(rate)}{limit}"
 
 
 def _ending(lab: Lab) -> str:
