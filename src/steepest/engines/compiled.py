@@ -169,14 +169,14 @@ class Block:
         out = np.empty(len(self.kernel.sums))
         scalars = self._scalars(rates, first)
         share = 2 if len(shares) > 1 else 0
-        lines = ((scalars, scalars.shape[1]), (shares, share), (edges, 1), (thetas, width), (losses, 1), (gradients, width))
+        where, own = (address(theta), address(state)), (address(partial), address(out))
+        data = (table(columns), table(buffers), address(order))
+        starts = [address(line) for line in (scalars, shares, edges, thetas, losses, gradients)]
+        sizes = (scalars.shape[1], share, 1, width, 1, width)
 
         def run(first: int, count: int) -> None:
-            numbers, part, begin, *points = (address(line) + NUMBER * first * size for line, size in lines)
-            self._block(
-                address(theta), address(state), numbers, part, share, table(columns), table(buffers), address(order), begin,
-                n, self.size, count, *points, address(partial), address(out),
-            )  # fmt: skip
+            numbers, part, begin, *points = (start + NUMBER * first * size for start, size in zip(starts, sizes, strict=True))
+            self._block(*where, numbers, part, share, *data, begin, n, self.size, count, *points, *own)
 
         run(0, steps - look)
         if look:
