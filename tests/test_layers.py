@@ -25,9 +25,11 @@ ROOMS = (
 DEFERRED = {
     ("check/agreement/compare.py", "show"),
     ("descent/comparison.py", "show"),
+    ("descent/trace.py", "insight"),
     ("descent/trace.py", "show"),
     ("fitting/result.py", "show"),
     ("insight/explain.py", "show"),
+    ("insight/why.py", "show"),
 }
 
 # Every other library is imported inside the function that needs it.
