@@ -25,10 +25,12 @@ ROOMS = (
 DEFERRED = {
     ("check/agreement/compare.py", "show"),
     ("descent/comparison.py", "show"),
+    ("descent/trace.py", "insight"),
     ("descent/trace.py", "show"),
     ("fitting/result.py", "show"),
     ("problem.py", "lab"),
     ("insight/explain.py", "show"),
+    ("insight/why.py", "show"),
 }
 
 # Every other library is imported inside the function that needs it.

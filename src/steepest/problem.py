@@ -310,7 +310,7 @@ class Problem:
         `.text()`, `.to_dict()`. Raises OptionError.
 
         >>> Problem("y ~ w*x", "@triples").explain(lr=0.005).sentence
-        "η=0.005 is 5 % of the largest stable rate at the minimum (0.09091). There w's error halves every 6 steps."
+        "η=0.005 is 6 % of the largest stable rate at the minimum (0.09091). There w's error halves every 6 steps."
         """
         from steepest.insight.explain import explain
 

@@ -118,6 +118,29 @@ class Trace:
 
         save(self, path)
 
+    @cached_property
+    def _reading(self) -> Any:
+        from steepest.insight.verdict import read
+
+        return read(self)
+
+    @property
+    def verdict(self) -> str:
+        """What the descent did: converges, cycles, wanders or blows-up; see `steepest.insight.verdict`."""
+        return str(self._reading.word)
+
+    @property
+    def period(self) -> int | None:
+        """After how many steps a cycle comes back; None where there is none."""
+        period: int | None = self._reading.period
+        return period
+
+    def why(self) -> Any:
+        """Why it went so, in sentences: print(trace.why()). See `steepest.insight.why.Why`."""
+        from steepest.insight.why import why
+
+        return why(self)
+
     def plot(self, *args: Any, **options: Any) -> Any:
         """Draws the descent; see `steepest.show.plots.plot_trace`."""
         from steepest.show.plots import plot_trace

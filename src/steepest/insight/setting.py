@@ -12,7 +12,8 @@ from steepest.descent.foreign.choose import is_foreign
 from steepest.descent.objective import Array, Objective, Point
 from steepest.descent.parameters import is_finite, shown
 from steepest.descent.rates import found_rates
-from steepest.descent.run import whole
+from steepest.descent.run import METHOD_WORDS, whole
+from steepest.descent.trace import Trace
 from steepest.errors import OptionError
 from steepest.insight.limits import scales_of
 from steepest.methods.code.table import CODE
@@ -104,3 +105,12 @@ def scales(objective: Objective, method: Method, stand: Stand, lr: float) -> tup
     found = scales_of(method, dict(zip(method.states, states, strict=True)), stand.steps + 1)
     gradient = np.abs(stand.point.gradient[objective.free])
     return found, gradient > SEEN * np.max(gradient, initial=0.0)
+
+
+def method_of(trace: Trace) -> Method | None:
+    """The method of a descent with everything put in, where it is written as equations."""
+    name = str(trace.recipe["method"])
+    if name in CODE or is_foreign(name):
+        return None
+    given = {word: trace.recipe["options"][word] for word in METHOD_WORDS if word in trace.recipe["options"]}
+    return read_options(**{"method": name, **given})[0]

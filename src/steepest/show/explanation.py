@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from steepest.language.names import printable
@@ -18,14 +19,24 @@ WIDTH = 80
 
 def explanation_text(found: Explanation) -> str:
     """Sentences and tables for a terminal."""
-    told = "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False) for line in found.sentences)
-    return f"{told}\n\n{text_table(rate_rows(found))}\n\n{text_table(direction_rows(found))}"
+    return f"{filled(found.sentences)}\n\n{text_table(rate_rows(found))}\n\n{text_table(direction_rows(found))}"
 
 
 def explanation_html(found: Explanation) -> str:
     """The same for a notebook. Everything is escaped."""
-    told = "".join(f"<p>{_safe(line)}</p>" for line in found.sentences)
-    return f"<div>{told}{_table(rate_rows(found))}{_table(direction_rows(found))}</div>"
+    return f"<div>{sentences_html(found.sentences)}{_table(rate_rows(found))}{_table(direction_rows(found))}</div>"
+
+
+def filled(sentences: Sequence[str]) -> str:
+    """A paragraph a sentence, in lines of 80 columns."""
+    return "\n".join(
+        textwrap.fill(printable(line, 10_000), WIDTH, subsequent_indent="  ", break_on_hyphens=False) for line in sentences
+    )
+
+
+def sentences_html(sentences: Sequence[str]) -> str:
+    """The same for a notebook, escaped."""
+    return "".join(f"<p>{_safe(line)}</p>" for line in sentences)
 
 
 def rate_rows(found: Explanation) -> Rows:
