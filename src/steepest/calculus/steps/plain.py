@@ -84,7 +84,8 @@ class _Writer:
         before = next((p for p in reversed(parts[:place]) if p.kind != "space"), None)
         words = [p for p in (before, parts[place]) if p is not None and (p.kind == "word" and p.source.startswith(r"\text"))]
         sums = [p for p in (before, parts[place]) if p is not None and _is_sum(p)]
-        return "" if text.endswith((" ", "(", self.times)) else " " if words or sums else self.times
+        signed = before is not None and before.kind == "sign"
+        return "" if signed or text.endswith((" ", "(", self.times)) else " " if words or sums else self.times
 
     def sign(self, sign: str, before: str) -> str:
         shown = SIGNS.get(sign, (sign, sign))[self.mode]
@@ -192,5 +193,6 @@ def _held(text: str, times: str, above: bool) -> str:
     for c in text:
         depth += (c in "([{") - (c in ")]}")
         top += c if depth == 0 and c not in ")]}" else ""
-    apart = " " in top or (not above and (times in top or "/" in top)) or (top[:1] in "-−" and not above)
+    whole = text[0] == "|" == text[-1] and text.count("|") == 2
+    apart = (" " in top and not whole) or (not above and (times in top or "/" in top)) or (top[:1] in "-−" and not above)
     return f"({text})" if apart else text

@@ -6,12 +6,14 @@ import html
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from steepest.calculus.steps.mathml import mathml
 from steepest.calculus.steps.plain import GREEK, SUBSCRIPTS, SUPERSCRIPTS, plain
+from steepest.errors import OptionError, unknown
 from steepest.language.names import printable
+from steepest.language.program import Program
 
 PARTS = {
     "names": "Names for the parts, for one row",
@@ -41,6 +43,7 @@ class Step:
     sign: str = "="
     numbers: tuple[str, ...] = ()
     value: Any = None
+    expression: Program | None = field(default=None, repr=False, compare=False)  # of one row, over the names
 
     @property
     def latex(self) -> str:
@@ -66,6 +69,13 @@ class Steps:
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    def __getitem__(self, name: str) -> Step:
+        """The step of this name: "u", "u/d", "L/d", or "d" for its update."""
+        known = {step.name: step for step in self.steps}
+        if name not in known:
+            raise OptionError(unknown("step", printable(str(name)), known))
+        return known[name]
 
     def line(self, step: Step, ascii: bool = False) -> str:
         """The equation of a step as text."""
@@ -139,16 +149,37 @@ class Steps:
         return textwrap.fill(said.translate(_ASCII) if ascii else said, width, break_on_hyphens=False)
 
     def _block(self, steps: list[Step], ascii: bool, width: int) -> Iterator[str]:
-        lines = [self.line(step, ascii) for step in steps]
-        column = max((len(line) for line in lines if len(line) <= WIDEST), default=0) + 3
-        for line, said in zip(lines, _said(steps), strict=True):
-            said = spelled(said, ascii)
-            if len(line) + 3 > column:
-                yield from _broken(line, width)
-                line = ""
-            beside = textwrap.wrap(said, width - column - 3, break_on_hyphens=False) or ([""] if line else [])
-            for k, text in enumerate(beside):
-                yield f"   {line if k == 0 else '':<{column}}{text}".rstrip()
+        broken = [self._broken(step, ascii) for step in steps]
+        column = max((len(lines[0]) for lines in broken if len(lines[0]) <= WIDEST), default=0) + 3
+        for lines, said in zip(broken, _said(steps), strict=True):
+            text = spelled(said, ascii)
+            first, *others = lines
+            if len(first) <= WIDEST:
+                beside = textwrap.wrap(text, width - column - 3, break_on_hyphens=False) or [""]
+                yield f"   {first:<{column}}{beside[0]}".rstrip()
+                left = [*beside[1:]]
+            else:
+                yield from _filled(first, width, 3)
+                left = textwrap.wrap(text, width - column - 3, break_on_hyphens=False)
+            for other in others:
+                if len(other) <= column - 3:
+                    yield f"   {other:<{column}}{left.pop(0) if left else ''}".rstrip()
+                else:
+                    yield from _filled(other, width, 3)
+            yield from (f"   {'':<{column}}{text}" for text in left)
+
+    def _broken(self, step: Step, ascii: bool) -> list[str]:
+        """The equation on one line; a long one with its numbers below, or with each of its sides on a line."""
+        whole = self.line(step, ascii)
+        if len(whole) <= WIDEST or not step.right:
+            return [whole]
+        start, numbers = len(plain(step.left, self.names, ascii)) + 1, [plain(text, self.names, ascii) for text in step.numbers]
+        below = [" " * start + "= " + " = ".join(numbers)] if numbers else []
+        sides = self.line(replace(step, numbers=()), ascii)
+        if len(sides) <= WIDEST:
+            return [sides, *below]
+        first, *others = sides.split(" = ")
+        return [" = ".join([first, *others[:1]]), *(" " * start + f"= {other}" for other in others[1:]), *below]
 
     @staticmethod
     def _row(step: Step, said: str) -> str:
@@ -166,15 +197,16 @@ def _said(steps: list[Step]) -> Iterator[str]:
         before = step.rule
 
 
-def _broken(line: str, width: int) -> Iterator[str]:
-    """A long equation, a line for each of its sides."""
-    first, *others = line.split(" = ")
-    pieces = [" = ".join([first, *others[:1]]), *(f"= {other}" for other in others[1:])]
-    for k, piece in enumerate(pieces):
-        start = " " * (3 if k == 0 else 7)
-        yield textwrap.fill(
-            piece, width, initial_indent=start, subsequent_indent=" " * 9, break_long_words=False, break_on_hyphens=False
-        )
+def _filled(line: str, width: int, indent: int) -> list[str]:
+    own = len(line) - len(line.lstrip()) + indent
+    return textwrap.wrap(
+        line.strip(),
+        width,
+        initial_indent=" " * own,
+        subsequent_indent=" " * (own + 4),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def spelled(sentence: str, ascii: bool) -> str:

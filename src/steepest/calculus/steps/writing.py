@@ -38,7 +38,15 @@ def written(derivation: Derivation, plan: Plan, notation: Notation) -> Iterator[
 def names(plan: Plan, notation: Notation) -> Iterator[Step]:
     for line in plan.lines:
         said = KINDS[line.kind] if line.moves or line.kind != "inner" else "a number of the row, whatever the parameters"
-        yield Step("names", line.name, notation.part(line.name), (notation.text(line.definition),), "definition", said)
+        yield Step(
+            "names",
+            line.name,
+            notation.part(line.name),
+            (notation.text(line.definition),),
+            "definition",
+            said,
+            expression=line.definition,
+        )
 
 
 def slopes(plan: Plan, notation: Notation) -> Iterator[Step]:
@@ -50,7 +58,7 @@ def slopes(plan: Plan, notation: Notation) -> Iterator[Step]:
         rules = tuple(name for name, _ in slope.rules) or ("identity",)
         usual = (SUM, FACTOR, CHAIN) if len(rules) > 2 else ()
         new = [(name, text) for name, text in slope.rules if text and name not in (*said, *usual)]
-        sentences = [text.format(m=_name(notation, slope.below)) for _, text in new]
+        sentences = [text.format(m=_name(notation, family.chain.below if family else slope.below)) for _, text in new]
         said.update(name for name, _ in new)
         if family:
             yield _member(family, notation, "slopes", ", ".join(rules), "; ".join(sentences))
@@ -58,7 +66,7 @@ def slopes(plan: Plan, notation: Notation) -> Iterator[Step]:
         key = f"{slope.above}/{_key(slope.below, plan, notation)}"
         yield Step(
             "slopes", key, notation.slope(slope.above, slope.below), (notation.slope_text(slope.value),), ", ".join(rules),
-            "; ".join(sentences),
+            "; ".join(sentences), expression=slope.value,
         )  # fmt: skip
 
 
@@ -83,7 +91,7 @@ def chains(plan: Plan, notation: Notation) -> Iterator[Step]:
         right = right if len(chain.trails) != 1 or len(chain.trails[0]) > 1 else right[1:]
         right += _opened(plan, notation, chain)
         key = f"{loss}/{_key(chain.below, plan, notation)}"
-        yield Step("chain", key, notation.slope(loss, chain.below), right, "chain rule", said)
+        yield Step("chain", key, notation.slope(loss, chain.below), right, "chain rule", said, expression=chain.value)
 
 
 def totals(derivation: Derivation, plan: Plan, notation: Notation) -> Iterator[Step]:
@@ -93,7 +101,7 @@ def totals(derivation: Derivation, plan: Plan, notation: Notation) -> Iterator[S
     kind = f"{'weighted ' if notation.weight else ''}{'mean' if mean else 'sum'}"
     itself = Program((Node("name", (), loss.name),), {"it": 0})
     right = (notation.over_rows(itself), notation.over_rows(loss.definition))
-    yield Step("sum", total, name, right, f"{kind} over the rows", "")
+    yield Step("sum", total, name, right, f"{kind} over the rows", "", expression=itself)
     said = f"the slope of a {kind} is the {kind} of the slopes"
     for k, row in enumerate(plan.rows):
         leaf = Node("parameter", (), k)
@@ -103,7 +111,7 @@ def totals(derivation: Derivation, plan: Plan, notation: Notation) -> Iterator[S
         below = family.chain.below if family else leaf
         value = family.chain.value if family else row
         key = f"{total}/{_key(below, plan, notation)}"
-        yield Step("sum", key, notation.total_slope(below), (notation.over_rows(value),), "sum rule", said)
+        yield Step("sum", key, notation.total_slope(below), (notation.over_rows(value),), "sum rule", said, expression=value)
         said = ""
     yield from matrix(derivation, plan, notation)
 
