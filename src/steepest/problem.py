@@ -28,6 +28,8 @@ from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
 
 if TYPE_CHECKING:
+    from steepest.calculus.steps.formulae import Formulae
+    from steepest.calculus.steps.step import Steps
     from steepest.check.agreement.compare import Agreement
     from steepest.descent.comparison import Comparison
     from steepest.fitting.result import Fit
@@ -121,6 +123,45 @@ class Problem:
         """The matrix of second derivatives of the loss, (p, p)."""
         objective = self.objective(engine, **place)
         return objective.hessian(objective.kernels.vector(self._theta(theta)))
+
+    def steps(self, at: Any = None, lr: Any = None, row: int = 0) -> Steps:
+        """The derivation step by step with its numbers, from one row's parts to the new parameters.
+
+        `at`: a vector, or a mapping by name over the start; else the start. `lr`: the learning rate of the update. `row`: the row,
+        counted from 0, whose parts and slopes are given. The answer is iterable, and has `.text()`, `.latex()`, `.html()`,
+        `.to_dict()`. Numbers stay exact where start, data and operations are. Raises OptionError.
+
+        >>> problem = Problem("y ~ m*x + c", {"x": [1, 2], "y": [2, 4]}, "half-mse", start={"m": 1, "c": 0})
+        >>> steps = problem.steps(lr=0.1)
+        >>> steps.line(steps["m"])
+        'm ← 1 − 0.1·(−2.5) = 1.25'
+        """
+        from steepest.calculus.steps.build import steps
+        from steepest.calculus.steps.numbers import Point
+
+        if isinstance(row, bool) or not isinstance(row, int | np.integer) or not 0 <= row < self.columns.rows:
+            raise OptionError(f"row is {row!r}: give the number of a row, from 0 to {self.columns.rows - 1}")
+        if lr is not None and (isinstance(lr, bool | str) or not is_finite(lr)):
+            raise OptionError(f"lr is {shown(lr)}: give a finite number")
+        if at is None:
+            self._announce_start()
+        given = {**self.start, **at} if isinstance(at, Mapping) else self._start.values if at is None else at
+        point = Point(self._theta(given), self.columns.arrays, self.weights, int(row), lr, self._start.free)
+        return steps(self.derivation, self.weights is not None, point)
+
+    def formulae(self) -> Formulae:
+        """The model H, the loss J with the data put in, and ∂J/∂θ for every parameter: numbered (1), (2), (3) …. At most 20 rows.
+
+        The answer has `.text()`, `.latex()`, `.html()`, `.to_dict()`. A number that prints as a short decimal is that decimal.
+
+        >>> print(Problem("y ~ w*x", {"x": [1, 2], "y": [3, 0.5]}, start={"w": 0}).formulae().text())
+        (1) H = w·x
+        (2) J = (w − 3)²/2 + (2·w − 1/2)²/2
+        (3) ∂J/∂w = 5·w − 4
+        """
+        from steepest.calculus.steps.formulae import formulae
+
+        return formulae(self.derivation, self.columns.arrays, self.weights)
 
     def loss_expression(self) -> Any:
         """The loss over all rows as a SymPy expression in the parameters, with the data put in exactly. At most 1,000 rows.

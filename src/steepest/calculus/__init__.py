@@ -16,6 +16,7 @@ what for every row, and which sums are taken.
     lower.py       worked → lowered for a library's functions;  kernel.py: the plan of sums
     condense.py    yhat as a sum of few products, a factor in the parameters and one in the columns; EngineError where it is none
     worked.py      which values get names, for people: listing.py writes text, latex.py and tex.py LaTeX
+    steps/         the derivation rule by rule, as text, LaTeX and MathML, with the numbers of a point
     symbolic.py    SymPy expressions, of a row or of all rows; SymPy is a view, never a step of a derivation
 
 The only exceptions are `FormulaError` (too many operations), `OptionError` from the views and `EngineError` from condense.py.

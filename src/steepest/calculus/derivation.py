@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from steepest.calculus.algebra import Algebra, TooLarge
 from steepest.calculus.reverse import gradient
@@ -14,6 +14,10 @@ from steepest.language.losses import Loss
 from steepest.language.losses import program as loss_program
 from steepest.language.names import printable
 from steepest.language.program import COMPARISONS, Program
+
+if TYPE_CHECKING:
+    from steepest.calculus.steps.plan import Plan
+    from steepest.calculus.steps.step import Steps
 
 
 class Derivation:
@@ -89,6 +93,21 @@ class Derivation:
 
         return text(self)
 
+    def steps(self, weighted: bool = False) -> Steps:
+        """The derivation as a person writes it, rule by rule; every slope is compared with differences before it is shown.
+
+        `weighted`: the rows have weights. `Problem.steps` puts the numbers of a point in.
+
+        >>> from steepest.language.formula import parse_formula
+        >>> from steepest.language.losses import LOSSES
+        >>> steps = Derivation(parse_formula("y ~ m*x + c", ["x", "y"]), LOSSES["half-mse"]).steps()
+        >>> [steps.line(step) for step in steps if step.part == "sum"][:2]
+        ['L = 1/n Σ ℓ = 1/(2·n) Σ e²', '∂L/∂m = 1/n Σ e·x']
+        """
+        from steepest.calculus.steps.build import steps
+
+        return steps(self, weighted)
+
     @property
     def loss(self) -> Any:
         """The loss of one row as a SymPy expression: its mean over the rows (`sse`: its sum) is the loss."""
@@ -137,6 +156,13 @@ class Derivation:
         model = value.pruned({"yhat": value.outputs["yhat"]})
         moved = model.depends_on("parameter")
         return not any(moved[i] for i, node in enumerate(model.nodes) if node.op == "sign" or node.op in COMPARISONS)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What `.steps()` writes, as programs; checked against differences. Raises StepFault, a fault of this library."""
+        from steepest.calculus.steps.build import checked
+
+        return checked(self)
 
     @cached_property
     def _gradient(self) -> list[int]:

@@ -103,19 +103,24 @@ class _Rows:
         return rf"\frac{{\partial{order} {self.sum}}}{{{variables}}}"
 
     def total(self, form: Form) -> str:
-        """The sum or mean over the rows of one row's form; factors that are the same in all rows stand before it."""
-        n = Factor(self.n, Kind.SYMBOL, False)
-        scale = self.loss.scale
-        if not tex.varies(form):
-            scaled = form if scale == 1 else tex.times(tex.numeral(scale), form)
-            return tex.sum_text(scaled if self.loss.mean else tex.times(tex.factor(*n[:3]), scaled))
-        product = tex.single(form)
-        fixed = [tuple(f for f in part if not f.varying) for part in product[1:]]
-        inner = Product(Fraction(1), *(tuple(f for f in part if f.varying) for part in product[1:]))
-        below = (*fixed[1], n) if self.loss.mean else fixed[1]
-        outer = tex.sum_text((Product(product.number * scale, fixed[0], below),))
-        before = outer.removesuffix("1") if outer in ("1", "-1") else f"{outer} "
-        return rf"{before}\sum_{{{self.index}=1}}^{{{self.n}}} {tex.product_text(inner)}"
+        """The sum or mean over the rows of one row's form."""
+        return total(form, self.loss.scale, self.index, self.n, self.loss.mean)
+
+
+def total(form: Form, scale: Fraction, index: str, n: str, mean: bool, weight: str = "") -> str:
+    """The sum or mean over the rows of one row's form; factors that are the same in all rows stand before it."""
+    count = rf"\sum_{{{index}=1}}^{{{n}}} {weight}" if weight else n
+    whole = Factor(count, Kind.SYMBOL, False)
+    if not tex.varies(form):
+        scaled = form if scale == 1 else tex.times(tex.numeral(scale), form)
+        return tex.sum_text(scaled if mean else tex.times(tex.factor(*whole[:3]), scaled))
+    product = tex.single(tex.times(tex.factor(weight, Kind.SYMBOL, True), form) if weight else form)
+    fixed = [tuple(f for f in part if not f.varying) for part in product[1:]]
+    inner = Product(Fraction(1), *(tuple(f for f in part if f.varying) for part in product[1:]))
+    below = (*fixed[1], whole) if mean else fixed[1]
+    outer = tex.sum_text((Product(product.number * scale, fixed[0], below),))
+    before = outer.removesuffix("1") if outer in ("1", "-1") else f"{outer} "
+    return rf"{before}\sum_{{{index}=1}}^{{{n}}} {tex.product_text(inner)}"
 
 
 def _forms(plan: Worked, rows: _Rows) -> tuple[dict[int, Form], dict[int, Form]]:

@@ -27,9 +27,9 @@ def gradient(a: Algebra, output: int, wrt: Sequence[int]) -> list[int]:
     for index in range(output, -1, -1):
         if index not in pending or not active[index]:
             continue
-        adjoint, guards = _merge(a, pending.pop(index))
+        adjoint, guards = merge(a, pending.pop(index))
         if index in wanted:
-            found[index] = _guarded(a, adjoint, guards)
+            found[index] = guarded(a, adjoint, guards)
             continue
         for arg, amount, guard in contributions(a, index, adjoint):
             if active[arg] and a.value(amount) != 0:
@@ -47,7 +47,7 @@ def _active(a: Algebra, output: int, wrt: Sequence[int]) -> list[bool]:
     return flags
 
 
-def _merge(a: Algebra, arrived: list[tuple[int, Guards]]) -> tuple[int, Guards]:
+def merge(a: Algebra, arrived: list[tuple[int, Guards]]) -> tuple[int, Guards]:
     """The sum of what arrived at a node, each part guarded by the conditions that the others do not share."""
     shared = arrived[0][1]
     for _, guards in arrived[1:]:
@@ -55,11 +55,11 @@ def _merge(a: Algebra, arrived: list[tuple[int, Guards]]) -> tuple[int, Guards]:
         shared = shared[: min(len(shared), len(guards)) if length is None else length]
     total = a.number(0)
     for amount, guards in arrived:
-        total = a.plus(total, _guarded(a, amount, guards[len(shared) :]))
+        total = a.plus(total, guarded(a, amount, guards[len(shared) :]))
     return total, shared
 
 
-def _guarded(a: Algebra, amount: int, guards: Guards) -> int:
+def guarded(a: Algebra, amount: int, guards: Guards) -> int:
     zero = a.number(0)
     for condition, taken in reversed(guards):
         amount = a.where(condition, amount, zero) if taken else a.where(condition, zero, amount)

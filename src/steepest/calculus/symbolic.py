@@ -27,6 +27,7 @@ MOST_OPERATIONS = 20_000
 MOST_ROWS = 1_000
 
 Leaves = Mapping[str, Sequence[Any]]
+Number = float | Fraction
 
 
 def row_outputs(derivation: Derivation, kind: str) -> dict[str, Any]:
@@ -39,8 +40,10 @@ def row_outputs(derivation: Derivation, kind: str) -> dict[str, Any]:
     return _expressions(_scaled(program, derivation.criterion.scale), derivation)
 
 
-def over_rows(derivation: Derivation, columns: Sequence[Iterable[float]], weights: Iterable[float] | None) -> Any:
-    """The loss over all rows as an expression in the parameters, unexpanded; a float is the binary fraction that it is.
+def over_rows(
+    derivation: Derivation, columns: Sequence[Iterable[Number]], weights: Iterable[Number] | None, output: str = "loss"
+) -> Any:
+    """The loss, or another output of the gradient, over all rows, unexpanded; a float is the binary fraction that it is.
 
     Raises OptionError beyond 1,000 rows, or 20,000 operations.
     """
@@ -53,8 +56,8 @@ def over_rows(derivation: Derivation, columns: Sequence[Iterable[float]], weight
     loss = derivation.criterion
     counts = [Fraction(1)] * len(rows) if weights is None else [Fraction(w) for w in weights]
     divisor = sum(counts) / loss.scale if loss.mean else 1 / loss.scale
-    program = expand(derivation.program("value"), KNOWN)
-    program = program.pruned({"loss": program.outputs["loss"]})
+    program = expand(derivation.program("value" if output == "loss" else "gradient"), KNOWN)
+    program = program.pruned({output: program.outputs[output]})
     _limit(len(program.nodes) * len(rows))
     a = Algebra()
     total = a.number(0)
@@ -63,7 +66,7 @@ def over_rows(derivation: Derivation, columns: Sequence[Iterable[float]], weight
     return _expressions(Program(tuple(a.nodes), {"loss": total}), derivation)["loss"]
 
 
-def _on_row(a: Algebra, program: Program, row: Sequence[float]) -> int:
+def _on_row(a: Algebra, program: Program, row: Sequence[Number]) -> int:
     """The program's one output with a row's numbers in the places of the columns."""
     place: list[int] = []
     for op, args, value in program.nodes:
