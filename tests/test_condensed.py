@@ -209,6 +209,53 @@ def test_a_descent_leaves_condensed_rows_where_they_lose_digits() -> None:
     assert np.max(abs(few.loss - rows.loss)) <= max(objective.bound(t) for t, good in zip(few.theta, held, strict=True) if good)
 
 
+X = np.linspace(0, 1, 50)
+QUADRATIC = 0.3 - 0.7 * X + 0.1 * X**2
+NEARLY = {
+    "exact": ("y ~ m*x + c", {"x": np.arange(1.0, 6.0), "y": 2 * np.arange(1.0, 6.0) + 3}, 0.05),
+    "nearly": ("y ~ a + b*x + c*x**2", {"x": X, "y": QUADRATIC}, 0.3),
+    "noise": ("y ~ a + b*x + c*x**2", {"x": X, "y": QUADRATIC + np.random.default_rng(0).normal(0, 0.1, 50)}, 0.3),
+}
+LEVELS = {"until_loss": (1e-24, 1e-30, 1e-32), "until_gradient": (1e-9, 1e-14, 1e-16), "until_change": (1e-9, 1e-14, 1e-16)}
+
+
+def met(trace: st.Trace, until: str, level: float) -> bool:
+    """Does the last row say so?"""
+    if until == "until_change":
+        return abs(trace.loss[-1] - trace.loss[-2]) <= level * abs(trace.loss[-1])
+    return bool((trace.loss[-1] if until == "until_loss" else np.linalg.norm(trace.gradient[-1])) <= level)
+
+
+@pytest.mark.parametrize("until", LEVELS)
+@pytest.mark.parametrize("name", NEARLY)
+def test_a_stop_is_one_of_the_data(name: str, until: str) -> None:
+    formula, columns, lr = NEARLY[name]
+    it = st.Problem(formula, columns, start=np.full(len(parse_formula(formula, list(columns)).parameters), 0.5))
+    for level in LEVELS[until]:
+        if name == "noise" and until == "until_loss":
+            level = it.fit().loss * (1 + level * 1e17)
+        trace = it.descend(lr=lr, steps=40_000, every=1, engine="condensed", **{until: level})
+        if "on all rows" not in trace.recipe["engine_why"]:
+            last = it.objective("numpy").at(trace.theta[-1])
+            assert trace.loss[-1] == last.loss and (trace.gradient[-1] == last.gradient).all()
+        assert (trace.outcome == "converged") == (met(trace, until, level) or not trace.gradient[-1].any())
+
+
+def test_where_the_data_say_otherwise_the_descent_goes_on() -> None:
+    formula, columns, lr = NEARLY["exact"]
+    it = st.Problem(formula, columns, start=[0.5, 0.5])
+    few, plain = condensed(it), it.objective("numpy")
+    rows = it.descend(lr=lr, steps=40_000, every=1, engine="numpy")
+    found = 0
+    for level in rows.loss[rows.loss < 1e-20]:
+        trace = it.descend(lr=lr, steps=40_000, every=1, engine="condensed", until_loss=level)
+        before = [theta for theta, loss in zip(trace.theta[:-1], trace.loss[:-1], strict=True) if few.loss(theta) <= level]
+        assert all(plain.loss(theta) > level for theta in before)
+        assert trace.loss[-1] == pytest.approx(plain.loss(trace.theta[-1]), abs=few.bound(trace.theta[-1]))
+        found += trace.recipe["engine_why"].endswith("on all rows, where condensed ones met a stop that the data did not")
+    assert found
+
+
 REFUSED = {
     "y ~ a*exp(-b*x)": "come apart, and in 'exp(-b*x)' they do not",
     "y ~ a/(b + x)": "in 'a/(b + x)' they do not",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
@@ -17,13 +17,15 @@ from steepest.data.read import read_table
 from steepest.descent.condensed.objective import CondensedObjective, Factor
 from steepest.descent.descend import Callback
 from steepest.descent.objective import Array, Objective
-from steepest.descent.parameters import RandomStart, Start, is_finite, read_start, shown
+from steepest.descent.parameters import RandomStart, Start, read_start
 from steepest.descent.responses import check_responses
 from steepest.descent.run import Options, run
 from steepest.descent.trace import Trace
+from steepest.descent.validation import held_out
 from steepest.descent.weights import read_weights
 from steepest.engines.table import choose, kernels
 from steepest.errors import OptionError, SteepestWarning
+from steepest.fitting.gap import loss_at_gap
 from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
 
@@ -137,16 +139,11 @@ class Problem:
         'm ← 1 − 0.1·(−2.5) = 1.25'
         """
         from steepest.calculus.steps.build import steps
-        from steepest.calculus.steps.numbers import Point
+        from steepest.calculus.steps.numbers import read_point
 
-        if isinstance(row, bool) or not isinstance(row, int | np.integer) or not 0 <= row < self.columns.rows:
-            raise OptionError(f"row is {row!r}: give the number of a row, from 0 to {self.columns.rows - 1}")
-        if lr is not None and (isinstance(lr, bool | str) or not is_finite(lr)):
-            raise OptionError(f"lr is {shown(lr)}: give a finite number")
         if at is None:
             self._announce_start()
-        given = {**self.start, **at} if isinstance(at, Mapping) else self._start.values if at is None else at
-        point = Point(self._theta(given), self.columns.arrays, self.weights, int(row), lr, self._start.free)
+        point = read_point(self._point(at), self.columns.arrays, self.weights, row, lr, self._start.free)
         return steps(self.derivation, self.weights is not None, point)
 
     def formulae(self) -> Formulae:
@@ -234,46 +231,25 @@ class Problem:
         """
         self._announce_start()
         if until_gap is not None:
-            until_loss = self._gap(until_gap, until_loss)
+            until_loss = loss_at_gap(until_gap, until_loss, self.fit)
         options = Options(
             method, lr, steps, batch, engine, schedule, hyper, weight_decay, clip_value, clip_norm, replacement, seed, full_loss,
             epochs, until_loss, until_gradient, until_change, seconds, every, callback, place,
         )  # fmt: skip
-        through, held = self._held_out(validation, seed)
-        recipe = self.recipe() | ({} if held is None else {"validation": validation if isinstance(validation, float) else "data"})
-        trace = run(through, self._start, options, recipe, start)
-        return trace if held is None else replace(trace, held=held)
-
-    def _held_out(self, validation: Any, seed: int) -> tuple[Callable[..., Objective], Objective | None]:
-        """How the descent gets its objective, and the objective of the rows that it does not see."""
         if validation is None:
-            return self.objective, None
-        if not isinstance(validation, float):
-            columns = read_table(validation).columns(self.formula.columns)
-            return self.objective, Objective(self.objective().kernels, columns)
-        held = round(validation * self.columns.rows) if 0 < validation < 1 else 0
-        if not 0 < held < self.columns.rows:
-            raise OptionError(f"validation is {validation!r}: give the share of the rows to hold out, as 0.25, or data")
-        order = np.random.RandomState(seed).permutation(self.columns.rows)
-        return lambda *words, **place: self.objective(*words, **place).on(order[held:]), self.objective().on(order[:held])
+            return run(self.objective, self._start, options, self.recipe(), start)
+        through, held = held_out(validation, seed, self.objective)
+        recipe = self.recipe() | {"validation": validation if isinstance(validation, float) else "data"}
+        return replace(run(through, self._start, options, recipe, start), held=held)
 
     def load(self, path: str | Path) -> Trace:
         """The trace in a file that `trace.save` wrote, for this problem: to look at, or to go on from.
 
         Raises DataError for a file that cannot be read, OptionError where it belongs to another formula, loss, start or data.
         """
-        from steepest.descent.files import read, trace_of
+        from steepest.descent.files import load
 
-        saved = read(path)
-        mine = self.recipe()
-        for name in ("formula", "loss", "fingerprint", "weighted", "fixed"):
-            if saved.recipe.get(name) != mine[name]:
-                raise OptionError(
-                    f"{str(path)!r} belongs to another problem: its {name} is {saved.recipe.get(name)!r}, not {mine[name]!r}"
-                )
-        engine = saved.recipe["engine"]
-        engine = "numpy" if engine == "condensed" else engine  # a trace is of all rows
-        return trace_of(saved, self.objective(engine, **saved.recipe["options"].get("place", {})), path)
+        return load(path, self.recipe(), self.objective)
 
     def compare(
         self, methods: Sequence[str], engines: Sequence[str] = ("auto",), lr: Any = "auto", **options: Any
@@ -331,18 +307,12 @@ class Problem:
         """
         from steepest.check.agreement.compare import check
 
-        point = {**self.start, **at} if isinstance(at, Mapping) else self._start.values if at is None else at
-        first = self._numbers(point, "at")
+        first = self.objective().kernels.vector(self._point(at))
         return check(lambda name: self.objective(name, every=True), engines, first, points, seed)
 
     def explain(
-        self,
-        method: str = "gd",
-        lr: Any = "auto",
-        at: Any = None,
-        batch: Any = "full",
-        hyper: Mapping[str, float] | None = None,
-    ) -> Explanation:
+        self, method: str = "gd", lr: Any = "auto", at: Any = None, batch: Any = "full", hyper: Mapping[str, float] | None = None
+    ) -> Explanation:  # fmt: skip
         """What this method will do at this rate, and why: the largest stable rates, the next step, the long run, in sentences.
 
         `at`: where the method begins, a vector or a mapping by name over the start; the start unless given. `method`, `lr`, `batch`
@@ -355,7 +325,7 @@ class Problem:
         """
         from steepest.insight.explain import explain
 
-        theta = self._numbers({**self.start, **at} if isinstance(at, Mapping) else self._start.values if at is None else at)
+        theta = self.objective().kernels.vector(self._point(at))
         engine, _ = choose(self.derivation, self.columns.rows, EVALUATIONS)
         return explain(self.objective(engine), theta, method, lr, batch, hyper)
 
@@ -401,18 +371,12 @@ class Problem:
     def _fingerprint(self) -> str:
         return self.columns.fingerprint
 
-    def _gap(self, gap: float, until_loss: float | None) -> float:
-        if until_loss is not None:
-            raise OptionError("until_loss and until_gap are both given: give one of them")
-        if isinstance(gap, bool | str) or not is_finite(gap) or gap < 0:
-            raise OptionError(f"until_gap is {shown(gap)}: give a finite number, 0 or more")
-        best = self.fit()
-        if best.outcome != "converged":
-            raise OptionError(f"until_gap needs the minimum, which the fit did not reach ({best.reason}): give until_loss")
-        return best.loss + gap
+    def _numbers(self, given: Any) -> Array:
+        return self.objective().kernels.vector(self._theta(given))
 
-    def _numbers(self, given: Any, what: str = "theta") -> Array:
-        return self.objective().kernels.vector(self._theta(given, what))
+    def _point(self, at: Any) -> tuple[Any, ...]:
+        """The start, or what `at` puts over it."""
+        return self._theta({**self.start, **at} if isinstance(at, Mapping) else self._start.values if at is None else at, "at")
 
     def _theta(self, given: Any, what: str = "theta") -> tuple[Any, ...]:
         if isinstance(given, Mapping) and (missing := [name for name in self.parameters if name not in given]):
@@ -424,10 +388,7 @@ class Problem:
         return value.item() if isinstance(value, np.generic) else value
 
     def _announce_start(self) -> None:
-        if self._start.assumed:
-            one = len(self._start.assumed) == 1
-            names = ", ".join(self._start.assumed)
-            self._say([f"no start given for {names}: {'it starts' if one else 'they start'} at 1; give start={{…}}"])
+        self._say(self._start.said)
 
     @staticmethod
     def _say(sentences: Sequence[str]) -> None:

@@ -12,9 +12,9 @@ from steepest.descent.batches import Batches
 from steepest.descent.condensed.runner import Careful
 from steepest.descent.diagnose import diagnose
 from steepest.descent.interrupt import INTERRUPTED, interrupted, interruptible
-from steepest.descent.objective import Array, Objective, Point
+from steepest.descent.objective import Array, Objective
 from steepest.descent.rates import Rates
-from steepest.descent.runners import Rows, Runner, Snapshot, ahead
+from steepest.descent.runners import Rows, Runner, Snapshot, ahead, alone
 from steepest.descent.stopping import Stop, Until, first_stop, first_stop_on_batches
 from steepest.descent.trace import Recorder, Trace, frozen
 from steepest.engines.exact import TooManyDigits
@@ -22,6 +22,7 @@ from steepest.engines.exact import TooManyDigits
 BLOCK_SECONDS = 0.02
 BLOCK_NUMBERS = 2**19  # that a block records: what fits the processor's own memory is quickly written, and read again
 LEAST_MOST = 16  # steps of a block, however many parameters there are
+JUDGED = ("converged", "steps")  # outcomes of which the last row tells
 
 
 class Progress(NamedTuple):
@@ -95,7 +96,7 @@ class _Loop:
         self.begun = runner.snapshot()
         self.done = done
         self.most = max(LEAST_MOST, BLOCK_NUMBERS // (2 * len(self.begun[0]) + 4))
-        self.size = max(1, min(self.most, int(BLOCK_SECONDS / runner.guess)))
+        self.size = min(self.most, first_size(runner))
         self.scale: float | None = None
         self.last_loss: Any = None
         self.counted = False  # does the runner say how many evaluations it took?
@@ -109,12 +110,39 @@ class _Loop:
         rows = ahead(self.runner, rates)
         full = self._full(rows)
         keep, stop = self._judge(rows, full, rates)
+        refuted = False
+        if stop is not None and self.condensed and stop.outcome in JUDGED:
+            stop = self._on_the_data(rows, stop)
+            refuted = stop is None
+            keep -= refuted
         stands = keep - 1 if stop else keep
         if stands < count:
             self._rewind(start, rates[:stands])
         self._record(rows, full, rates, keep)
         self.size = min(self.most, next_size(self.size, count, time.perf_counter() - began))
+        if refuted and isinstance(self.runner, Careful):
+            self.runner.leave("condensed ones met a stop that the data did not")
+            self.size = first_size(self.runner)
         return stop
+
+    @property
+    def condensed(self) -> bool:
+        """Are the rows of the next block those of condensed rows?"""
+        return isinstance(self.runner, Careful) and self.runner.left is None
+
+    def _on_the_data(self, rows: Rows, stop: Stop) -> Stop | None:
+        """The stop as the data have it, None where they know of none. The rows that it rests on become those of the data."""
+        k = stop.row
+        if self.until.change is not None and k:
+            rows.losses[k - 1] = self.objective.loss(rows.thetas[k - 1])
+        elif self.until.change is not None and self.recorder.latest:
+            self.last_loss = self.objective.loss(self.recorder.latest[1][0])
+        point = self.objective.at(rows.thetas[k])
+        _, rows.losses[k], rows.gradients[k] = point
+        found = first_stop(alone(point), rows.losses[k - 1] if k else self.last_loss, self.until, np.inf)
+        if found is None:
+            return None if stop.outcome == "converged" else stop
+        return found._replace(row=k)
 
     def _full(self, rows: Rows) -> Array:
         """The loss of all rows, at every `full_every`-th step; elsewhere NaN."""
@@ -187,9 +215,10 @@ class _Loop:
         step, theta, loss, gradient, full, lr, evaluations = self.recorder.finish()
         if np.isnan(full[-1:].astype(float)).any():
             full = np.append(full[:-1], self.objective.loss(theta[-1]))
-        if isinstance(self.runner, Careful):
+        if self.condensed and stop.outcome not in JUDGED:
             _, loss[-1], gradient[-1] = self.objective.at(theta[-1])
             full[-1] = loss[-1]
+        if isinstance(self.runner, Careful):
             recipe = {**recipe, "engine_why": recipe["engine_why"] + self.runner.note}
         epoch = step.astype(float) if self.batches is None else self.batches.epoch(step)
         step, epoch, theta, loss, gradient, lr, full = (frozen(column) for column in (step, epoch, theta, loss, gradient, lr, full))
@@ -200,16 +229,15 @@ class _Loop:
         )  # fmt: skip
 
 
-def alone(point: Point) -> Rows:
-    """One row."""
-    return Rows(np.array([point.theta]), np.array([point.loss]), np.array([point.gradient]))
-
-
 def natural_scale(rows: Rows, rate: Any) -> float:
     """The size of the loss at the start, or of what the first step was predicted to change: the larger one."""
     with np.errstate(all="ignore"):
         gradient = rows.gradients[0].astype(float)
         return float(np.fmax(abs(float(rows.losses[0])), float(rate) * float(gradient @ gradient)))
+
+
+def first_size(runner: Runner) -> int:
+    return max(1, int(BLOCK_SECONDS / runner.guess))
 
 
 def next_size(size: int, count: int, seconds: float) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from steepest.errors import DataError, EngineError
+from steepest.errors import DataError, EngineError, OptionError
 from steepest.io import check_suffix, replacing
 
 if TYPE_CHECKING:
@@ -68,6 +68,19 @@ def read(path: str | Path) -> Saved:
     if not isinstance(recipe, dict) or not isinstance(recipe.get("options"), dict):
         raise DataError(f"{str(path)!r} is no trace of this version of steepest: its recipe has no options")
     return Saved(recipe, {name: table[name].to_numpy() for name in table.column_names})
+
+
+def load(path: str | Path, recipe: Mapping[str, Any], through: Callable[..., Objective]) -> Trace:
+    """The trace in a file, which must be of the problem with this recipe."""
+    saved = read(path)
+    for name in ("formula", "loss", "fingerprint", "weighted", "fixed"):
+        if saved.recipe.get(name) != recipe[name]:
+            raise OptionError(
+                f"{str(path)!r} belongs to another problem: its {name} is {saved.recipe.get(name)!r}, not {recipe[name]!r}"
+            )
+    engine = saved.recipe["engine"]
+    engine = "numpy" if engine == "condensed" else engine  # a trace is of all rows
+    return trace_of(saved, through(engine, **saved.recipe["options"].get("place", {})), path)
 
 
 def trace_of(saved: Saved, objective: Objective, path: str | Path) -> Trace:

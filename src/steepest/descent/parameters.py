@@ -44,6 +44,14 @@ class Start:
     free: tuple[int, ...]
     assumed: tuple[str, ...]  # names that were given no value, and start at 1
 
+    @property
+    def said(self) -> list[str]:
+        """What was decided for the user."""
+        if not self.assumed:
+            return []
+        begin = "it starts" if len(self.assumed) == 1 else "they start"
+        return [f"no start given for {', '.join(self.assumed)}: {begin} at 1; give start={{…}}"]
+
 
 def read_start(given: Any, names: Sequence[str], shipped: Mapping[str, Any], what: str = "start") -> Start:
     """Reads a start: a mapping by name, a vector in the order of `names`, a `random` start, or None.

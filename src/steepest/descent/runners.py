@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from steepest.descent.batches import Batches
-from steepest.descent.objective import Array, Objective
+from steepest.descent.objective import Array, Objective, Point
 from steepest.methods.equations import Method
 
 
@@ -120,6 +120,11 @@ class Fused:
         thetas, losses, gradients = self._block(here.theta, here.state, rates, here.steps + 1, shares, rows, look)
         here.steps += len(rates) - look
         return Rows(thetas, losses, objective.moving(gradients))
+
+
+def alone(point: Point) -> Rows:
+    """One row."""
+    return Rows(np.array([point.theta]), np.array([point.loss]), np.array([point.gradient]))
 
 
 def ahead(runner: Runner, rates: Array) -> Rows:

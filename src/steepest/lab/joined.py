@@ -45,9 +45,10 @@ def joined(legs: Sequence[Leg]) -> Trace:
     columns = {name: np.concatenate([getattr(leg.trace, name)[end] for leg, end in pairs]) for name in COLUMNS}
     columns["step"] = np.concatenate([(leg.trace.step - leg.trace.step[0] + leg.first)[end] for leg, end in pairs])
     columns["full_loss"] = np.concatenate([loss[end] for loss, (_, end) in zip(_full_losses(legs), pairs, strict=True)])
+    arrays: dict[str, Any] = {name: frozen(column) for name, column in columns.items()}
     return replace(
         last,
-        **{name: frozen(column) for name, column in columns.items()},
+        **arrays,
         seconds=sum(leg.trace.seconds for leg in legs),
         evaluations=None,
         recipe=_recipe(legs),

@@ -66,7 +66,7 @@ def plot_directions(explanation: Explanation, ax: Axes) -> Axes:
     else:
         ax.set_xlim(0, 1.35 * (values.max() or 1.0))
     for place, value, text in zip(places, values, _halvings(explanation), strict=False):
-        ax.text(value, place, f"  {text}", va="center", size="small", color=QUIET)
+        ax.text(float(value), float(place), f"  {text}", va="center", size="small", color=QUIET)
     where = "at the minimum" if explanation.there is not None else "here"
     ax.set_xlabel(f"curvature along it, {where}")
     return tidy(ax)

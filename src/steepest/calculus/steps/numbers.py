@@ -18,6 +18,7 @@ from steepest.calculus.steps.notation import Notation
 from steepest.calculus.steps.plan import Plan
 from steepest.calculus.steps.step import Step
 from steepest.calculus.tex import Factor, Form
+from steepest.errors import OptionError
 from steepest.language.names import latex_name, printable
 from steepest.language.program import Node, Program
 
@@ -40,6 +41,22 @@ class Point(NamedTuple):
     row: int
     lr: Any
     free: Sequence[int]
+
+
+def read_point(
+    theta: Sequence[Any], columns: Sequence[Array], weights: Array | None, row: Any, lr: Any, free: Sequence[int]
+) -> Point:
+    """Raises OptionError for a row that is none, or a rate that is no number."""
+    rows = len(columns[0])
+    if isinstance(row, bool) or not isinstance(row, int | np.integer) or not 0 <= row < rows:
+        raise OptionError(f"row is {row!r}: give the number of a row, from 0 to {rows - 1}")
+    try:
+        known = lr is None or (not isinstance(lr, bool | str) and isfinite(lr))
+    except (TypeError, OverflowError):
+        known = False
+    if not known:
+        raise OptionError(f"lr is {lr!r}: give a finite number")
+    return Point(theta, columns, weights, int(row), lr, free)
 
 
 class Numbers:

@@ -85,10 +85,11 @@ def far(
 ) -> Trace:
     """The trace of that descent, from step `done` on. All that may end it sets in once and stays, so its first step is bisected."""
     began = time.perf_counter()
-    stop = _first(form, steps, until)
+    plain = few.factor.plain
+    stop = _first(form, few, steps, until)
     counts, every = _kept(stop.row, done, every)
     rows = form(counts)
-    _, rows.losses[-1], gradient = few.factor.plain.at(rows.thetas[-1])
+    _, rows.losses[-1], gradient = plain.at(rows.thetas[-1])
     rows.gradients[-1] = few.moving(gradient)
     step = done + counts
     rate = np.full(len(step), form.rate)
@@ -99,14 +100,18 @@ def far(
     recipe = {**recipe, "every": every, "engine_why": f"{recipe['engine_why']}; linear, and so in closed form"}
     return Trace(
         few.derivation.formula.parameters, step, epoch, theta, loss, gradient, rate, full, stop.outcome, stop.reason,
-        time.perf_counter() - began, recipe, few.factor.plain, position,
+        time.perf_counter() - began, recipe, plain, position,
     )  # fmt: skip
 
 
-def _first(form: Geometric, steps: int, until: Until) -> Stop:
+def _first(form: Geometric, few: CondensedObjective, steps: int, until: Until) -> Stop:
+    plain = few.factor.plain
+
     def stop(t: int) -> Stop | None:
-        before = float(form([t - 1]).losses[0]) if t else None
-        return first_stop(form([t]), before, until, np.inf)
+        """As the data have it."""
+        before = plain.loss(form([t - 1]).thetas[0]) if t and until.change is not None else None
+        _, loss, gradient = plain.at(form([t]).thetas[0])
+        return first_stop(Rows(np.empty((1, 0)), np.array([loss]), few.moving(gradient)[None]), before, until, np.inf)
 
     if stop(steps) is None:
         return Stop(steps, "steps", f"all {steps:,} steps are done")

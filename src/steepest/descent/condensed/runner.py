@@ -64,6 +64,7 @@ class Careful:
         self._inner = self._make(few.compiled)
         self.guess: float = self._inner.guess
         self.left: int | None = None  # the step from which on all rows are used
+        self._why = ""
 
     def advance(self, rates: Array) -> Rows:
         return self._checked(lambda: self._inner.advance(rates))
@@ -75,16 +76,23 @@ class Careful:
         before = self.snapshot()
         rows = taken()
         if self.left is None and not self._few.holds(rows.thetas[-1], float(rows.losses[-1])):
-            self.left = before[2]
-            self._inner = self._make(self._rows())
             self.restore(before)
+            self.leave("condensed ones would lose digits")
             rows = taken()
         return rows
 
+    def leave(self, why: str) -> None:
+        """Goes on from here on all rows."""
+        here = self.snapshot()
+        self.left, self._why = here[2], why
+        self._inner = self._make(self._rows())
+        self.guess = self._inner.guess
+        self.restore(here)
+
     @property
     def note(self) -> str:
-        """What its recipe says besides."""
-        return f"; from step {self.left:,} on all rows, where condensed ones would lose digits" if self.left is not None else ""
+        """What the recipe says besides."""
+        return "" if self.left is None else f"; from step {self.left:,} on all rows, where {self._why}"
 
     def snapshot(self) -> Snapshot:
         snapshot: Snapshot = self._inner.snapshot()
