@@ -252,7 +252,7 @@ class Problem:
         if not self.derivation.is_linear:
             self._announce_start()
         engine, _ = choose(self.derivation, self.columns.rows, EVALUATIONS)
-        return fit(self.objective(engine), self._numbers(self._start.values), self.recipe())
+        return fit(self.objective(engine), self._numbers(self._start.values), self._made_of())
 
     def check(self, engines: Sequence[str] | None = None, at: Any = None, points: int = 5, seed: int = 0) -> Agreement:
         """Compares the loss and the gradient of every engine, at `at` (else the start) and at other points around it.
@@ -280,7 +280,10 @@ class Problem:
         return Objective(self._kernels[known], self.columns, self.weights, free)
 
     def recipe(self) -> dict[str, Any]:
-        """What this problem is made of, as plain values."""
+        """What this problem is made of, as plain values, with the fingerprint of the data."""
+        return {**self._made_of(), "fingerprint": self.columns.fingerprint}
+
+    def _made_of(self) -> dict[str, Any]:
         from steepest._version import __version__
 
         return {
@@ -288,7 +291,6 @@ class Problem:
             "loss": self.derivation.criterion.name,
             "data": self.columns.source,
             "rows": self.columns.rows,
-            "fingerprint": self._fingerprint,
             "weighted": self.weights is not None,
             "weights": self._weights_name,
             "missing": self._missing,
@@ -305,10 +307,6 @@ class Problem:
     @cached_property
     def _factor(self) -> Factor:
         return Factor(self.objective("numpy", every=True))
-
-    @cached_property
-    def _fingerprint(self) -> str:
-        return self.columns.fingerprint
 
     def _gap(self, gap: float, until_loss: float | None) -> float:
         if until_loss is not None:
