@@ -481,6 +481,34 @@ def test_blocks_of_any_length_are_one_stream(shape: tuple[int, int, int], counts
     assert order.dtype == edges.dtype == np.int64 and order.min() >= 0 and order.max() < rows
 
 
+@given(SHAPES, some.integers(1, 90))
+def test_the_point_after_the_last_step_is_judged_on_its_rows(shape: tuple[int, int, int], steps: int) -> None:
+    whole, ended = Batches(*shape), Batches(*shape)
+    ended.end = steps
+    order, edges = whole.block(0, steps)
+    last = order[edges[-2] :]
+    for first in (0, steps):
+        block = ended.block(first, steps + 1 - first)
+        np.testing.assert_array_equal(block.order, np.concatenate([order[edges[first] :], last]) if first < steps else last)
+        np.testing.assert_array_equal(block.edges[-2:] - block.edges[-2], [0, len(last)])
+        assert len(block.edges) == steps + 2 - first
+
+
+def test_single_rows_in_several_blocks_are_a_plain_loop() -> None:
+    rows = 100_000  # more steps than one block may record
+    random = np.random.default_rng(2)
+    x = random.normal(size=rows)
+    y = 3 * x + random.normal(size=rows)
+    problem = st.Problem("y ~ a*x", {"x": x, "y": y}, start={"a": 0.5})
+    trace = problem.descend(lr=1e-3, epochs=1, batch=1, engine="compiled", seed=4, every=1)
+    a, path = 0.5, []
+    for u, v in zip(*(column[np.random.RandomState(4).permutation(rows)].tolist() for column in (x, y)), strict=True):
+        path.append(a)
+        a -= 1e-3 * 2 * (a * u - v) * u
+    assert len(trace) == rows + 1
+    np.testing.assert_allclose(trace["a"], [*path, a], rtol=1e-12)
+
+
 def test_seeds_and_replacement() -> None:
     def draws(seed: int, replacement: bool) -> list[int]:
         return Batches(50, 7, seed, replacement).block(0, 8).order.tolist()

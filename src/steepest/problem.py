@@ -283,7 +283,7 @@ class Problem:
         if not self.derivation.is_linear:
             self._announce_start()
         engine, _ = choose(self.derivation, self.columns.rows, EVALUATIONS)
-        return fit(self.objective(engine), self._numbers(self._start.values), self.recipe())
+        return fit(self.objective(engine), self._numbers(self._start.values), self._made_of())
 
     def lab(self, method: str = "gd", lr: Any = "auto", batch: Any = "full", **options: Any) -> Lab:
         """A session that is stepped by hand, forth and back: see `steepest.lab.session.Lab`, whose `options` these are.
@@ -341,7 +341,10 @@ class Problem:
         return self._objectives[known]
 
     def recipe(self) -> dict[str, Any]:
-        """What this problem is made of, as plain values."""
+        """What this problem is made of, as plain values, with the fingerprint of the data."""
+        return {**self._made_of(), "fingerprint": self.columns.fingerprint}
+
+    def _made_of(self) -> dict[str, Any]:
         from steepest._version import __version__
 
         return {
@@ -349,7 +352,6 @@ class Problem:
             "loss": self.derivation.criterion.name,
             "data": self.columns.source,
             "rows": self.columns.rows,
-            "fingerprint": self._fingerprint,
             "weighted": self.weights is not None,
             "weights": self._weights_name,
             "missing": self._missing,
@@ -366,10 +368,6 @@ class Problem:
     @cached_property
     def _factor(self) -> Factor:
         return Factor(self.objective("numpy", every=True))
-
-    @cached_property
-    def _fingerprint(self) -> str:
-        return self.columns.fingerprint
 
     def _numbers(self, given: Any) -> Array:
         return self.objective().kernels.vector(self._theta(given))

@@ -47,13 +47,15 @@ def from_arraylike(values: Any, name: str, source: str) -> tuple[Array, tuple[st
     if array.ndim != 1:
         raise DataError(f"{source}, column {quoted(name)} {_wrong_shape(array)}")
     numbers, warnings = to_float64(np.asarray(array), name, source)
-    if isinstance(array, np.ma.MaskedArray):
+    if type(array) is not np.ndarray and isinstance(array, np.ma.MaskedArray):  # numpy.ma takes 10 ms to import
         numbers[np.ma.getmaskarray(array)] = np.nan
     return numbers, warnings
 
 
 def to_float64(array: NDArray[Any], name: str, source: str) -> tuple[Array, tuple[str, ...]]:
     """A new float64 array with the values of a one-dimensional one (booleans as 0 and 1), and warnings."""
+    if array.dtype == np.float64:
+        return array.astype(np.float64, order="C"), ()
     if array.dtype.kind not in "fiub":
         raise refused(source, name, _KINDS.get(array.dtype.kind, "values of another type"), _detail(array))
     with np.errstate(over="ignore"):

@@ -1,13 +1,13 @@
 """fitting/: the robust path to the minimum, and how well the minimum is known.
 
-In: an `Objective` (a formula and a loss on data), a start, and the problem's recipe.
+In: an `Objective` (a formula and a loss on data), a start, and what the problem is made of.
 Out: a `Fit`: parameters, standard errors, covariance, an outcome that was verified, one sentence.
 
 Quadratic losses: a model linear in its parameters is solved by QR; any other by SciPy's trust region with the exact
 Jacobian, then Newton's steps from a QR of the column-scaled Jacobian. Other losses: L-BFGS, then Newton's steps. Beyond 50,000
 rows the trust region is Levenberg-Marquardt of methods/, and `few_rows` stand for all in every QR: no matrix of rows is made.
 
-`fit.fit(objective, theta, recipe)` is the one door, `predict.predict(derivation, theta, data)` the other. Everything
+`fit.fit(objective, theta, problem)` is the one door, `predict.predict(derivation, theta, data)` the other. Everything
 between works on `FreeLoss`: sums over the rows, as functions of the parameters that are not fixed. `linear`, `leastsq`
 and `general` are the paths; `tangent` (QR at a point) and `bowl` (the Hessian at a point) carry them; `verify` judges,
 `uncertainty` gives the covariance, `result` and `summary` hold and print what was found.

@@ -23,7 +23,7 @@ from steepest.fitting.verify import Found
 ESCAPES = 5
 
 
-def fit(objective: Objective, theta: Array, recipe: Mapping[str, Any]) -> Fit:
+def fit(objective: Objective, theta: Array, problem: Mapping[str, Any]) -> Fit:
     """The parameters at the minimum of the loss, from the start `theta`, (p,), with an outcome that was verified.
 
     A parameter that is not in `objective.free` stays as it is, and has the standard error 0. Raises OptionError where
@@ -38,7 +38,7 @@ def fit(objective: Objective, theta: Array, recipe: Mapping[str, Any]) -> Fit:
         warnings.warn(sentence, SteepestWarning, stacklevel=3)
     with np.errstate(all="ignore"):
         found = search(loss)
-        return result(loss, found, time.perf_counter() - began, recipe)
+        return result(loss, found, time.perf_counter() - began, problem)
 
 
 def search(loss: FreeLoss) -> Found:
@@ -59,7 +59,7 @@ def search(loss: FreeLoss) -> Found:
     return found
 
 
-def result(loss: FreeLoss, found: Found, seconds: float, recipe: Mapping[str, Any]) -> Fit:
+def result(loss: FreeLoss, found: Found, seconds: float, problem: Mapping[str, Any]) -> Fit:
     objective = loss.objective
     names = objective.derivation.formula.parameters
     theta = loss.theta(found.x)
@@ -88,6 +88,6 @@ def result(loss: FreeLoss, found: Found, seconds: float, recipe: Mapping[str, An
         method=found.method,
         evaluations=loss.evaluations,
         seconds=seconds,
-        recipe=recipe,
+        problem=problem,
         objective=objective,
     )

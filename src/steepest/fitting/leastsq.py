@@ -104,7 +104,10 @@ def polish(loss: FreeLoss, x: Array, at: Tangent, most: int = 30) -> tuple[Array
     """
     hessian = loss.hessian(x)
     for _ in range(most):
-        trial = x + newton(at, hessian)[0]
+        step = newton(at, hessian)[0]
+        if (np.abs(step) <= EPSILON * np.abs(x)).all():
+            break
+        trial = x + step
         rows, jacobian = loss.tangent(trial)
         if not (np.isfinite(rows).all() and np.isfinite(jacobian).all()):
             break

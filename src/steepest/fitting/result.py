@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ class Fit:
 
     `loss` is as the problem reduces it; `rss` is Σw(yhat - y)² and `s` the residual standard error, both nan for losses
     that are not quadratic. `rows` counts those with a weight above 0. `outcome` is one of converged, stopped, steps,
-    nonfinite, and `reason` says it in words. `evaluations` counts passes over the data.
+    nonfinite, and `reason` says it in words. `evaluations` counts passes over the data. `problem` is what the problem is made of;
+    the `recipe` has the fingerprint of the data as well.
     """
 
     parameters: dict[str, float]
@@ -45,7 +47,7 @@ class Fit:
     method: str
     evaluations: int
     seconds: float
-    recipe: Mapping[str, Any] = field(repr=False)
+    problem: Mapping[str, Any] = field(repr=False)
     objective: Objective = field(repr=False)
 
     def __getitem__(self, parameter: str) -> float:
@@ -56,6 +58,12 @@ class Fit:
 
     def __str__(self) -> str:
         return self.summary()
+
+    @cached_property
+    def recipe(self) -> dict[str, Any]:
+        """What was fitted, and to which data: enough to do it again."""
+        # Made when asked for: to read all data once more for their fingerprint can take as long as the fit.
+        return {**self.problem, "fingerprint": self.objective.columns.fingerprint}
 
     @property
     def residuals(self) -> Array:
@@ -74,7 +82,7 @@ class Fit:
         """What was fitted, and how it ended."""
         count = f"{self.rows:,} row{'' if self.rows == 1 else 's'}"
         spread = f" with residual standard error {self.s:.4g} on {self.dof} degrees of freedom" if self.s == self.s else ""
-        return f"{self.recipe['formula']}, fitted to {count} by {self.method}{spread}; {self.outcome}: {self.reason}."
+        return f"{self.problem['formula']}, fitted to {count} by {self.method}{spread}; {self.outcome}: {self.reason}."
 
     def predict(self, new: Any = None) -> Array:
         """The model's values yhat, (rows,), on the fitted data, or on `new` data with the model's predictors.
@@ -102,7 +110,7 @@ class Fit:
             "reason": self.reason,
             "sentence": self.sentence,
             "method": self.method,
-            "recipe": dict(self.recipe),
+            "recipe": self.recipe,
         }
 
     def save(self, path: Target) -> None:

@@ -13,14 +13,14 @@ def summary(fit: Fit) -> str:
     """R's columns: estimate, standard error, their ratio, and the chance of a larger ratio if the parameter were 0."""
     letter = "z" if math.isnan(fit.s) else "t"
     header = ["", "Estimate", "Std. Error", f"{letter} value", f"Pr(>|{letter}|)"]
-    fixed = fit.recipe["fixed"]
+    fixed = fit.problem["fixed"]
     lines = [header, *(parameter_line(fit, name, name in fixed) for name in fit.parameters)]
     widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
     table = [
         "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))]) for line in lines
     ]
     spread = [] if math.isnan(fit.s) else [f"Residual standard error: {fit.s:.4g} on {fit.dof} degrees of freedom"]
-    head = f"{fit.recipe['formula']}   ({fit.recipe['loss']}, {fit.rows:,} rows)"
+    head = f"{fit.problem['formula']}   ({fit.problem['loss']}, {fit.rows:,} rows)"
     return "\n".join([head, "", *table, "", *spread, f"Loss: {fit.loss:.7g}", f"{fit.outcome}: {fit.reason}"])
 
 

@@ -42,7 +42,7 @@ def settled(loss: FreeLoss, x: Array, gain: float) -> Verdict:
         return Verdict("stopped", "the loss underflows: rounding hides where it is least; scale the response to about 1")
     if not np.isfinite(gain):
         return Verdict("stopped", f"the gradient {BEYOND}")
-    if gain <= GAIN * mass or gain <= rounding(loss, x):
+    if gain <= GAIN * mass or gain <= rounding(loss, x, mass):
         return Verdict("converged", "the gradient is zero to rounding")
     far = np.abs(x) > FAR * np.maximum(np.abs(loss.start), 1)
     if far.any():
@@ -61,7 +61,8 @@ def walled(loss: FreeLoss, x: Array, inverse: Array) -> Verdict:
     if not (np.isfinite(inverse).all() and (np.diag(inverse) > 0).all()):
         return Verdict("stopped", f"the curvature {BEYOND}")
     here = loss.loss(x)
-    mass, blur = loss.mass(x), max(rounding(loss, x), loss.grain)
+    mass = loss.mass(x)
+    blur = max(rounding(loss, x, mass), loss.grain)
     if not mass:  # a perfect fit: what a change by the rounding of the start would do
         blur = max(blur, float(np.max((np.finfo(float).eps * loss.start) ** 2 / np.diag(inverse))))
     rise = max(RISE * mass, 100 * blur, TINY)
@@ -88,7 +89,7 @@ def scattered(inverse: Array) -> Array:
     return directions
 
 
-def rounding(loss: FreeLoss, x: Array) -> float:
+def rounding(loss: FreeLoss, x: Array, mass: float) -> float:
     """How much the loss changes with the 15th digit of the parameters; 0 where that is no more than it is for the 13th.
 
     It matters where the fit is perfect and the loss nothing but rounding: it then grows with the square of the change.
@@ -96,9 +97,14 @@ def rounding(loss: FreeLoss, x: Array) -> float:
     """
     here = loss.loss(x)
     signs = np.where(np.arange(len(x)) % 2, -1.0, 1.0)
-    moved = [[loss.loss(x * (1 + digits * EPSILON * pattern)) for pattern in (signs, np.abs(signs))] for digits in (16, 1024)]
-    near, far = np.max(np.abs(np.array(moved) - here), axis=1)
-    return float(near) if far > 16 * near else 0.0
+
+    def change(digits: int) -> float:
+        return float(np.max([abs(loss.loss(x * (1 + digits * EPSILON * pattern)) - here) for pattern in (signs, np.abs(signs))]))
+
+    near = change(16)
+    if near <= GAIN * mass:  # then no test is any looser for it
+        return 0.0
+    return near if change(1024) > 16 * near else 0.0
 
 
 def towards(loss: FreeLoss, x: Array, side: Array) -> str:
