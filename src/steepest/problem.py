@@ -21,7 +21,7 @@ from steepest.descent.responses import check_responses
 from steepest.descent.run import Options, run
 from steepest.descent.trace import Trace, frozen
 from steepest.engines.table import Kernels, choose, kernels
-from steepest.errors import OptionError, SteepestWarning
+from steepest.errors import OptionError, SteepestWarning, unknown
 from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
 
@@ -282,14 +282,17 @@ class Problem:
 
         `at`: where the method begins, a vector or a mapping by name over the start; the start unless given. `method`, `lr`, `batch`
         and `hyper` are those of `descend`. The answer has `.limit` (here), `.limit_at_minimum`, `.one_step_limit`, `.best_rate`,
-        `.eigenvalues`, `.directions`, `.condition`, `.half_lives`, `.steps_to(tolerance)`, `.minimum`, `.sentence`, `.sentences`,
-        `.text()`, `.to_dict()`. Raises OptionError.
+        `.eigenvalues`, `.directions`, `.condition`, `.half_lives`, `.steps_to(tolerance)`, `.minimum`, `.noise`, `.identifiable`,
+        `.cures`, `.sentence`, `.sentences`, `.text()`, `.to_dict()`. Raises OptionError.
 
         >>> Problem("y ~ w*x", "@triples").explain(lr=0.005).sentence
         "η=0.005 is 6 % of the largest stable rate at the minimum (0.09091). There w's error halves every 6 steps."
         """
         from steepest.insight.explain import explain
 
+        for name in at if isinstance(at, Mapping) else ():
+            if name not in self.parameters:
+                raise OptionError(f"at: {unknown('parameter', str(name), self.parameters)}")
         theta = self._numbers({**self.start, **at} if isinstance(at, Mapping) else self._start.values if at is None else at)
         engine, _ = choose(self.derivation, self.columns.rows, EVALUATIONS)
         return explain(self.objective(engine), theta, method, lr, batch, hyper)
