@@ -211,3 +211,157 @@ def test_a_hostile_name_is_printable():
     x = np.linspace(0, 1, 9)
     e = st.Problem("y ~ a*`x\x1b[31m`", {"x\x1b[31m": x, "y": x}, start={"a": 0}).explain(lr=0.1)
     assert all(sentence.isprintable() for sentence in e.sentences)
+
+
+def line(**options: Any) -> st.Problem:
+    """The line fit of 40 points on [-3, 3]."""
+    x = np.linspace(-3, 3, 40)
+    return st.Problem("y ~ a + b*x", {"x": x, "y": x + np.sin(7 * x)}, start={"a": 3, "b": 3}, **options)
+
+
+@pytest.mark.parametrize(("batch", "limit"), [(1, 0.159), (2, 0.218), (5, 0.274), (10, 0.298), (40, 0.317)])
+def test_the_limit_of_a_batch(batch, limit):
+    e = line().explain(lr=0.01, batch=batch)
+    assert e.limit == e.limit_at_minimum
+    assert e.limit_at_minimum == pytest.approx(limit, abs=6e-4)
+    if batch == 40:
+        assert e.batch is None and e.limit == pytest.approx(2 / e.eigenvalues[-1], rel=1e-12)
+    else:
+        assert f"η=0.01 with batches of {batch} is {100 * 0.01 / limit:.0f} % of the largest stable rate" in e.sentence
+
+
+def moments(batch: int, rate: float) -> Array:
+    """E[M⊗M] over batches drawn without replacement, by trying many of them."""
+    x, rng = np.linspace(-3, 3, 40), np.random.default_rng(0)
+    rows = np.stack([np.ones_like(x), x], axis=1)
+    picked = rows[np.argsort(rng.random((100_000, len(x))), axis=1)[:, :batch]]
+    maps = np.eye(2) - rate * 2 / batch * np.einsum("nbi,nbj->nij", picked, picked)
+    return np.einsum("nac,nbd->abcd", maps, maps).reshape(4, 4) / len(maps)
+
+
+@pytest.mark.parametrize("batch", [2, 5])
+def test_the_limit_of_a_batch_is_where_its_second_moments_grow(batch):
+    limit = line().explain(lr=0.01, batch=batch).limit
+    for side in (0.98, 1.02):
+        radius = np.max(np.abs(np.linalg.eigvals(moments(batch, side * limit))))
+        assert (radius < 1) == (side < 1)
+
+
+@pytest.mark.parametrize(("batch", "rate"), [(1, 0.02), (1, 0.08), (5, 0.1)])
+def test_how_far_a_descent_hovers_with_independent_batches(batch, rate):
+    problem, rng = line(), np.random.default_rng(1)
+    e = problem.explain(lr=rate, batch=batch)
+    x = np.linspace(-3, 3, 40)
+    y = x + np.sin(7 * x)
+    rows, best = np.stack([np.ones_like(x), x], axis=1), np.array(list(e.minimum.theta.values()))
+    thetas, total, taken = np.tile(best, (200, 1)), np.zeros((2, 2)), 0
+    for step in range(3_000):
+        picked = np.argsort(rng.random((200, 40)), axis=1)[:, :batch]
+        some = rows[picked]
+        residual = np.einsum("rbk,rk->rb", some, thetas) - y[picked]
+        thetas = thetas - rate * 2 / batch * np.einsum("rbk,rb->rk", some, residual)
+        if step >= 500:
+            total, taken = total + (thetas - best).T @ (thetas - best) / 200, taken + 1
+    assert np.diag(e.noise.hover) == pytest.approx(np.diag(total / taken), rel=0.05)
+
+
+@pytest.mark.parametrize(("batch", "rate"), [(2, 0.01), (1, 0.01), (2, 0.1), (1, 0.1)])
+@pytest.mark.parametrize("replacement", [False, True])
+def test_how_far_our_own_batches_hover(batch, rate, replacement):
+    """Notebook 002: in epochs the noise adds up to nothing, and the descent stays five to nine times nearer."""
+    problem = st.Problem("y ~ theta_1*x + theta_0", "@noisy-line")
+    e, best = problem.explain(lr=rate, batch=batch), problem.fit().loss
+    options = {"lr": rate, "batch": batch, "replacement": replacement, "full_loss": 7, "epochs": 600, "engine": "compiled"}
+    runs = [problem.descend(seed=seed, **options) for seed in range(6)]
+    hover = np.mean([np.nanmean(run.full_loss[run.epoch >= 200]) for run in runs]) - best
+    assert (e.noise.excess if replacement else e.noise.shuffled) == pytest.approx(hover, rel=0.06)
+    assert "It ends hovering: the loss stays about" in " ".join(e.sentences)
+
+
+def test_noise_at_the_start_of_the_legendre_example():
+    e = legendre().explain(lr=0.01, batch=10)
+    assert e.noise.ratio == pytest.approx(3.2, abs=0.05)
+    assert e.noise.signal == pytest.approx(10 / e.noise.ratio, rel=0.01)
+    assert "Here tr C/‖g‖² is 3.22: below 4 rows a batch is more noise than signal." in e.sentences
+
+
+@pytest.mark.parametrize("loss", ["mse", "half-mse", "sse"])
+def test_the_hovering_of_each_reduction(loss):
+    """A loss of another scale at a rate of the inverse scale is the same descent."""
+    scale = {"mse": 1.0, "half-mse": 0.5, "sse": 5.0}[loss]
+    e, same = line(loss=loss).explain(lr=0.01 / scale, batch=5), line().explain(lr=0.01, batch=5)
+    assert e.limit == pytest.approx(same.limit / scale, rel=1e-9)
+    assert e.noise.hover == pytest.approx(same.noise.hover, rel=1e-9)
+    assert e.noise.shuffled == pytest.approx(same.noise.shuffled * {"mse": 1, "half-mse": 0.5, "sse": 40}[loss], rel=1e-9)
+
+
+HALF = np.linspace(0.1, 1, 50)
+SHORT = [
+    ("y ~ a*b*x", {"a": 1, "b": 2}, 1, "only a*b matters"),
+    ("y ~ a*b*c*x", {"a": 1, "b": 2, "c": 3}, 1, "only a*b*c matters"),
+    ("y ~ a/b*x", {"a": 1, "b": 2}, 1, "only a/b matters"),
+    ("y ~ a + b + c*x", {"a": 1, "b": 1, "c": 1}, 2, "only a + b matters"),
+    ("y ~ a - b + c*x", {"a": 1, "b": 2, "c": 1}, 2, "only a - b matters"),
+    ("y ~ a*exp(b + c*x)", {"a": 1, "b": 0, "c": 0}, 2, "a and b can change together without changing any prediction"),
+    ("y ~ a*x + 0*b", {"a": 1, "b": 2}, 1, "b changes no prediction"),
+    ("y ~ a*sin(w*x)", {"a": 0, "w": 2}, 1, "the data do not tell w at this point, but do beside it"),
+]
+
+
+@pytest.mark.parametrize(("formula", "start", "rank", "words"), SHORT)
+def test_what_the_data_cannot_tell_apart(formula, start, rank, words):
+    e = st.Problem(formula, {"x": HALF, "y": 3 * HALF}, start=start).explain(lr=0.01)
+    assert (e.rank.rank, e.identifiable) == (rank, False)
+    assert f"The data tell {rank} of {len(start)} parameters apart: {words}." in e.sentences
+
+
+def test_what_the_data_can_tell_apart():
+    e = legendre().explain(lr=0.01)
+    assert e.identifiable and e.rank.rank == 4
+
+
+def cure(e: Any, what: str) -> Any:
+    return next(cure for cure in e.cures if cure.what == what)
+
+
+def test_rescaling_does_what_is_said_of_it():
+    e = legendre().explain(lr=0.02)
+    told = cure(e, "rescaling")
+    assert told.sentence.startswith("Descending in 0.11*b instead of b: κ from 610 to 59.6; at the best η")
+    x = np.linspace(-np.pi, np.pi, 2000)
+    start = {"a": 0, "B": -0.11, "c": 0, "d": 0.3}
+    other = st.Problem("y ~ a + B/0.11*P3(c + d*x)", {"x": x, "y": np.sin(x)}, start=start).explain(lr=0.01)
+    assert other.condition == pytest.approx(told.condition, rel=0.1)
+
+
+def test_momentum_does_what_is_said_of_it():
+    told = cure(legendre().explain(lr=0.02), "momentum")
+    e = legendre().explain("momentum", lr=0.03135, hyper={"mu": 0.8504})
+    assert max(e.half_lives) == pytest.approx(told.half_life, rel=0.05)
+
+
+def test_the_other_cures():
+    e = legendre().explain(lr=0.02)
+    assert cure(e, "smaller rate").sentence.startswith("A smaller η: below 0.01697 it settles; η=0.01694 halves")
+    assert cure(e, "gauss-newton").sentence.startswith("Gauss-Newton (method levenberg-marquardt) needs no η;")
+    seventh = st.Problem("y ~ poly(x, 7, w)", "@sine").explain(lr=1e-6)
+    assert [c.what for c in seventh.cures] == ["rescaling", "rescaling", "momentum", "gauss-newton", "another basis"]
+    assert "Of the loss 5.991e+05, 5.991e+05 is still to go; 2.461e-08 is what the model cannot do better." in seventh.sentences
+    assert not st.Problem("y ~ w*x", "@triples").explain(lr=0.01).cures
+
+
+def test_gauss_newton_shrinks_the_error_as_is_said():
+    from steepest.insight.cures import newton
+
+    x = np.linspace(0, 3, 30)
+    y = 2 * np.exp(-8 * x) + 0.5 * np.sin(9 * x)
+    problem = st.Problem("y ~ a*exp(-b*x)", {"x": x, "y": y}, start={"a": 2.0, "b": 8.0})
+    best = problem.fit().theta
+    told = newton(problem.objective(), best, problem.hessian_at(best))
+    errors = [best * 1e-3]
+    for _ in range(3):
+        a, b = best + errors[-1]
+        jacobian = np.stack([np.exp(-b * x), -a * x * np.exp(-b * x)], axis=1)
+        errors.append(errors[-1] - np.linalg.lstsq(jacobian, a * np.exp(-b * x) - y, rcond=None)[0])
+    factor = np.linalg.norm(errors[-1]) / np.linalg.norm(errors[-2])
+    assert np.log(0.5) / np.log(factor) == pytest.approx(told.half_life, rel=0.05)

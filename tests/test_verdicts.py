@@ -50,9 +50,9 @@ def test_it_cycles_above_the_limit(rate, period, losses, seed):
 @pytest.mark.parametrize("seed", ORDERS)
 def test_it_wanders_long_before_it_finds_a_cycle(seed):
     """At 0.04 the last state is a cycle of 5 steps; how long it takes to get there is up to rounding."""
-    trace, told = why(0.04, seed, 100_000)
+    trace, told = why(0.04, seed, 50_000)
     assert (trace.verdict, trace.period) in (("cycles", 5), ("wanders", None))
-    assert 0.004 < told.lowest < 0.02 and np.max(trace.loss[1000:]) < 0.2
+    assert 0.004 < told.lowest < 0.02 and np.max(trace.loss[1000:]) < 1
 
 
 @pytest.mark.parametrize("seed", ORDERS)
@@ -134,7 +134,8 @@ def test_other_methods(method, verdict):
 
 
 def test_batches_hover_or_blow_up():
-    assert line().descend(lr=0.1, batch=1, epochs=200).verdict == "wanders"
+    trace = line().descend(lr=0.1, batch=1, epochs=200)
+    assert trace.verdict == "wanders" and "With batches of 1 the loss hovers about" in str(trace.why())
     assert line().descend(lr=0.4, batch=5, epochs=200).verdict == "blows-up"
     assert line().descend(lr=0.001, batch=5, epochs=20).verdict == "converges"
 

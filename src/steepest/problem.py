@@ -317,8 +317,8 @@ class Problem:
 
         `at`: where the method begins, a vector or a mapping by name over the start; the start unless given. `method`, `lr`, `batch`
         and `hyper` are those of `descend`. The answer has `.limit` (here), `.limit_at_minimum`, `.one_step_limit`, `.best_rate`,
-        `.eigenvalues`, `.directions`, `.condition`, `.half_lives`, `.steps_to(tolerance)`, `.minimum`, `.sentence`, `.sentences`,
-        `.text()`, `.to_dict()`. Raises OptionError.
+        `.eigenvalues`, `.directions`, `.condition`, `.half_lives`, `.steps_to(tolerance)`, `.minimum`, `.noise`, `.identifiable`,
+        `.cures`, `.sentence`, `.sentences`, `.text()`, `.to_dict()`. Raises OptionError.
 
         >>> Problem("y ~ w*x", "@triples").explain(lr=0.005).sentence
         "η=0.005 is 6 % of the largest stable rate at the minimum (0.09091). There w's error halves every 6 steps."

@@ -19,6 +19,7 @@ from steepest.cli.derive import derive
 from steepest.cli.descend import INTERRUPT_CODE, descend
 from steepest.cli.doctor import doctor
 from steepest.cli.examples import examples
+from steepest.cli.explain import explain
 from steepest.cli.export import export
 from steepest.cli.fit import fit
 from steepest.cli.methods import methods
@@ -41,7 +42,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # plain help: it needs no import of rich, and reads the same through a pipe
 )
-for command in (fit, descend, step, compare, rerun, derive, check, doctor, export, methods, examples):
+for command in (fit, descend, step, explain, compare, rerun, derive, check, doctor, export, methods, examples):
     app.command()(command)
 
 

@@ -82,7 +82,7 @@ def coloured(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-_OPTIONS = "lr|steps|epochs|engine|method|missing|start|weights|constants|every|seconds|until_[a-z]+"
+_OPTIONS = "at|lr|steps|epochs|engine|method|missing|start|weights|constants|every|seconds|until_[a-z]+"
 
 
 def in_shell(message: str) -> str:

@@ -10,7 +10,10 @@
     ray.py         the loss after one step, against the rate: the best, and the largest that still lowers the loss
     minimum.py     the minimum near: what is still to go, and what the model cannot do better
     forecast.py    steps until the loss is so close to its minimum
-    sentences.py   numbers and directions as words
+    noise.py       batches: the spread of their gradients, their largest stable rate, how far a descent hovers
+    rank.py        what the data cannot tell apart;  cures.py: what helps, with what it does
+    sharpness.py   η·λmax along a trace
+    sentences.py   numbers and directions as words;  account.py: the sentences about a run
 
 Two questions are kept apart: which rates lower the loss in the next step (the ray), and which settle in the long run (the limit at
 the minimum). A rate between them falls first and fails later. All sentences are plain text; names in them are printable.

@@ -10,12 +10,16 @@ from typing import Any
 import numpy as np
 
 from steepest.descent.objective import Array, Objective
+from steepest.descent.rates import PLAIN
 from steepest.errors import OptionError
 from steepest.insight import sentences
+from steepest.insight.cures import Cure, cures
 from steepest.insight.curvature import Curvature, curvature, free_names
 from steepest.insight.forecast import forecast, steps_until
 from steepest.insight.limits import Modes, modes
 from steepest.insight.minimum import Minimum, minimum
+from steepest.insight.noise import Noise, noise
+from steepest.insight.rank import Rank, rank
 from steepest.insight.ray import Ray, ray
 from steepest.insight.setting import Setting, fresh, read_setting, scales, stepper
 
@@ -34,6 +38,10 @@ class Explanation:
     the steps in which the error along each direction halves at this rate. An adaptive method is looked at with its scales of the
     gradient held as they are after its first step from the point.
 
+    With a batch, `limit` and `limit_at_minimum` are the batch's, where they are known (plain descent, at most 12 parameters);
+    `noise` has what the batches do: the spread of their gradients, tr C/‖g‖², how far the descent hovers. `rank` says what the data
+    cannot tell apart, `identifiable` whether there is nothing of the kind; `cures` what helps, with what it does.
+
     `minimum` has `.theta`, `.loss`, `.gap` (still to go) and `.misfit` (what the model cannot do better).
     """
 
@@ -42,6 +50,7 @@ class Explanation:
     method: str
     lr: float | None
     batch: int | None
+    rows: int
     loss: float
     loss_after: float
     limit: float | None
@@ -53,6 +62,9 @@ class Explanation:
     minimum: Minimum = field(repr=False)
     ray: Ray = field(repr=False)
     modes: Modes | None = field(repr=False)
+    noise: Noise = field(repr=False)
+    rank: Rank = field(repr=False)
+    cures: tuple[Cure, ...] = field(repr=False)
     straight: bool = field(repr=False)
 
     @property
@@ -62,6 +74,11 @@ class Explanation:
     @property
     def best_on_ray(self) -> float:
         return self.ray.best
+
+    @property
+    def identifiable(self) -> bool:
+        """Do the data tell all parameters apart?"""
+        return self.rank.full
 
     @property
     def curvature(self) -> Curvature:
@@ -126,6 +143,18 @@ class Explanation:
                 "found": self.minimum.found,
                 "reason": self.minimum.reason,
             },
+            "noise": {name: plain(getattr(self.noise, name)) for name in ("ratio", "signal", "limit", "excess", "shuffled")},
+            "rank": self.rank.rank,
+            "identifiable": self.identifiable,
+            "cures": [
+                {
+                    "what": cure.what,
+                    "condition": plain(cure.condition),
+                    "half_life": plain(cure.half_life),
+                    "sentence": cure.sentence,
+                }
+                for cure in self.cures
+            ],
             "sentence": self.sentence,
             "sentences": list(self.sentences),
         }
@@ -158,28 +187,41 @@ def explain(
     there = curvature(objective, near.point) if near.found else None
     felt_here, felt_there = felt(objective, setting, theta, hessian, near)
     seen = ray(objective, point, step_of(objective, setting, theta), hessian)
-    lr_now = setting.lr
     judge = felt_there or felt_here
-    lives = np.full(len(names), np.inf) if judge is None or lr_now is None else judge.half_lives(lr_now)
+    plain_descent = setting.method is not None and setting.method.text == PLAIN
+    spread = noise(objective, theta, near.point if near.found else None, setting.batch, setting.lr, plain_descent)
+    limit = felt_there and felt_there.limit
+    best = felt_there and felt_there.best
     return Explanation(
         parameters=names,
         theta=dict(zip(objective.derivation.formula.parameters, theta.tolist(), strict=True)),
         method=setting.name,
-        lr=lr_now,
+        lr=setting.lr,
         batch=setting.batch,
+        rows=objective.columns.rows,
         loss=float(point.loss),
-        loss_after=np.nan if lr_now is None else seen.loss(lr_now),
-        limit=felt_here and felt_here.limit,
-        limit_at_minimum=felt_there and felt_there.limit,
-        best_rate=felt_there and felt_there.best,
-        half_lives=lives,
+        loss_after=np.nan if setting.lr is None else seen.loss(setting.lr),
+        limit=spread.limit_here or (felt_here and felt_here.limit),
+        limit_at_minimum=spread.limit or limit,
+        best_rate=best,
+        half_lives=np.full(len(names), np.inf) if judge is None or setting.lr is None else judge.half_lives(setting.lr),
         here=curvature(objective, theta),
         there=there,
         minimum=near,
         ray=seen,
         modes=judge,
+        noise=spread,
+        rank=rank(objective, theta),
+        cures=cures(objective, near.point, setting.lr, spread.limit or limit, offered(best, spread.limit))
+        if near.found and plain_descent
+        else (),
         straight=objective.derivation.criterion.quadratic and objective.derivation.is_linear,
     )
+
+
+def offered(best: float | None, of_batches: float | None) -> float | None:
+    """The rate to offer: the best one of all rows, and no more than half of what is stable for batches."""
+    return min(best, of_batches / 2) if best and of_batches else best
 
 
 def felt(
@@ -219,6 +261,11 @@ def told(e: Explanation) -> tuple[str, ...]:
     said += [sentences.here(e.here, e.limit), sentences.one_step(e.ray)]
     if e.minimum.found:
         said.append(sentences.to_go(e.minimum, e.loss))
+    if e.batch is not None:
+        said += sentences.hovers(e.noise, e.minimum, e.rows)
+    if not e.identifiable:
+        said.append(f"The data tell {e.rank.rank} of {e.rank.size} parameters apart: {e.rank.matters}.")
+    said += [cure.sentence for cure in e.cures]
     return tuple(sentence for sentence in said if sentence)
 
 
@@ -228,6 +275,8 @@ def rate_sentence(e: Explanation) -> str:
     if e.ray.limit == 0 and not e.minimum.found:
         return f"The gradient is zero to rounding here, and this is no minimum ({e.minimum.reason}): no rate leads away."
     if e.modes is not None and e.limit_at_minimum:
+        if e.batch is not None:
+            return sentences.with_batches(e.lr, e.limit_at_minimum, e.batch, e.modes, known=e.noise.limit is not None)
         return sentences.long_run(e.lr, e.limit_at_minimum, e.modes, e.loss_after, e.ray, e.straight)
     eta = f"η={sentences.few(e.lr)}"
     if e.loss_after > e.ray.now:

@@ -10,9 +10,11 @@ import numpy as np
 from steepest.descent.objective import Array, Objective
 from steepest.errors import SteepestWarning
 from steepest.fitting.fit import fit
+from steepest.fitting.free_loss import FreeLoss
 
 STILL = 1e-9  # of the loss: in a valley, what a step across it may still gain
 FAR = 1e3
+GRAINS = 1e4  # 100 times the rounding, squared
 
 
 class Minimum(NamedTuple):
@@ -20,7 +22,7 @@ class Minimum(NamedTuple):
 
     `theta` by name, `point` (p,) the same; `loss` there. `gap` is what the loss at the point is above it, still to go; `misfit`
     what the model cannot do better: the loss itself. `found` is False where there is no minimum, and `reason` says why; `valley`:
-    a whole line of points is as low.
+    a whole line of points is as low; `exact`: the model meets the data but for rounding.
     """
 
     theta: dict[str, float]
@@ -29,6 +31,7 @@ class Minimum(NamedTuple):
     gap: float
     found: bool
     valley: bool
+    exact: bool
     reason: str
 
     @property
@@ -45,7 +48,16 @@ def minimum(objective: Objective, theta: Array, loss: float) -> Minimum:
     valley = "tell only" in end.reason
     if valley and not found:
         found = is_floor(objective, end.theta, theta)
-    return Minimum(end.parameters, end.theta, end.loss, loss - end.loss, found, valley, end.reason)
+    return Minimum(
+        end.parameters, end.theta, end.loss, loss - end.loss, found, valley, meets(objective, end.theta, end.loss), end.reason
+    )
+
+
+def meets(objective: Objective, end: Array, loss: float) -> bool:
+    """Is a loss of squares no more than the rounding of the response leaves?"""
+    if not objective.derivation.criterion.quadratic:
+        return False
+    return loss * float(objective.divisor) <= GRAINS * FreeLoss(objective, end).grain
 
 
 def is_floor(objective: Objective, end: Array, start: Array) -> bool:

@@ -7,6 +7,7 @@ import math
 from steepest.insight.curvature import Curvature
 from steepest.insight.limits import Modes
 from steepest.insight.minimum import Minimum
+from steepest.insight.noise import Noise
 from steepest.insight.ray import Ray
 
 APOSTROPHE = "'"
@@ -33,6 +34,11 @@ def count(steps: float, noun: str = "step") -> str:
     return f"{whole:,} {noun}{'' if whole == 1 else 's'}" if whole < 10**15 else f"{steps:.3g} {noun}s"
 
 
+def every(steps: float) -> str:
+    """ "each step", "every 359 steps"."""
+    return "each step" if steps < 1.5 else f"every {count(steps)}"
+
+
 def error(name: str) -> str:
     """ "d's error", or "the error along 0.71*a - 0.71*b"."""
     return f"the error along {name}" if " " in name else f"{name}'s error"
@@ -45,8 +51,7 @@ def fading(subject: str, factor: float) -> str:
     if factor < 0.5:
         return f"{subject} shrinks to {share(factor)} each step"
     if factor < 1:
-        steps = max(1.0, math.log(0.5) / math.log(factor))
-        return f"{subject} halves {'each step' if round(steps) == 1 else f'every {count(steps)}'}"
+        return f"{subject} halves {every(math.log(0.5) / math.log(factor))}"
     if factor == 1:
         return f"{subject} stays as it is"
     return f"{subject} is multiplied by {few(factor, 3 if factor > 1.01 else 6)} each step"
@@ -95,6 +100,41 @@ def long_run(lr: float, limit: float, modes: Modes, ahead: float, ray: Ray, stra
     )
 
 
+def with_batches(lr: float, limit: float, batch: int, modes: Modes, known: bool) -> str:
+    """The same for batches. `known`: is the limit theirs, or that of all rows, which is larger?"""
+    share_of = f"η={few(lr)} with batches of {batch:,} is {share(lr / limit)} {'of ' if lr < limit else ''}the largest stable rate"
+    if not known:
+        share_of += " of all rows; that of batches is smaller,"
+    if lr < limit:
+        return f"{share_of} at the minimum ({few(limit)}). There {both_ends(modes.felt, [float(f) for f in modes.factors(lr)])}."
+    return (
+        f"{share_of} at the minimum ({few(limit)}): near it the noise of the batches grows with every step, and it does not settle."
+    )
+
+
+def hovers(noise: Noise, minimum: Minimum, rows: int) -> list[str]:
+    """What batches do to a descent."""
+    said = []
+    if math.isfinite(noise.ratio):
+        rows = math.ceil(noise.ratio)
+        said.append(
+            f"Here tr C/‖g‖² is {few(noise.ratio, 3)}: "
+            + (
+                "one row's gradient is more signal than noise."
+                if rows <= 1
+                else f"below {rows:,} rows a batch is more noise than signal."
+            )
+        )
+    if noise.excess is not None and noise.shuffled is not None and minimum.found:
+        said.append(
+            f"It ends hovering: the loss stays about {few(noise.shuffled, 3)} above its minimum, {few(minimum.loss)}, "
+            f"where each epoch goes through all rows, and {few(noise.excess, 3)} where batches are drawn independently."
+        )
+    if noise.sampled < rows:
+        said.append(f"The noise was measured on {noise.sampled:,} of the {rows:,} rows, evenly spaced.")
+    return said
+
+
 def raises(lr: float, ray: Ray, ahead: float) -> str:
     """The next step is too long."""
     to = f"to {few(ahead)}" if math.isfinite(ahead) else "beyond all numbers"
@@ -140,6 +180,6 @@ def to_go(minimum: Minimum, loss: float) -> str:
     """Not there yet, and cannot do better."""
     if minimum.gap <= 1e-12 * abs(loss):
         return f"The loss {few(loss)} is at its minimum: the model cannot do better."
-    if minimum.loss <= 1e-12 * abs(loss):
+    if minimum.exact:
         return f"All of the loss {few(loss)} is still to go: the model can meet the data exactly."
     return f"Of the loss {few(loss)}, {few(minimum.gap)} is still to go; {few(minimum.misfit)} is what the model cannot do better."

@@ -6,7 +6,8 @@ In: a Fit, a Trace, or an Objective with a theta. Out: a matplotlib Figure or Ax
     steps.py    what is drawn against the step: the loss, the parameters;  Axes in, Axes out
     rows.py     what is drawn row by row: the data with the fitted curve, the residuals;  Axes in, Axes out
     picture.py  the look, the title, and files (.svg, .png, .pdf)
-    tables.py   tables as text, and as HTML for notebooks;  agreement.py: those of `problem.check()`
+    tables.py   tables as text, and as HTML for notebooks;  agreement.py: those of `problem.check()`,
+                explanation.py: those of `problem.explain()`
     methods.py  the list of methods and schedules;  comparison.py: methods beside each other, as table and picture
     export.py   a descent as a script or notebook: scripts.py, a row a library; export_data.py, its data as code
 
