@@ -25,6 +25,7 @@ ROOMS = (
 DEFERRED = {
     ("check/agreement/compare.py", "show"),
     ("descent/comparison.py", "show"),
+    ("descent/surface.py", "show"),
     ("descent/trace.py", "show"),
     ("fitting/result.py", "show"),
 }
