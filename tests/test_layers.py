@@ -26,6 +26,7 @@ DEFERRED = {
     ("check/agreement/compare.py", "show"),
     ("descent/comparison.py", "show"),
     ("descent/trace.py", "insight"),
+    ("descent/surface.py", "show"),
     ("descent/trace.py", "show"),
     ("fitting/result.py", "show"),
     ("problem.py", "lab"),

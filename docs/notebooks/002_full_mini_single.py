@@ -60,15 +60,11 @@ for name, trace in runs.items():
 # one row a step it is six hundred steps, and the descent is as good as done.
 
 # %%
-a, b = np.meshgrid(np.linspace(-0.4, 5.4, 80), np.linspace(-0.6, 3.6, 80))
-loss = np.array([problem.loss_at([p, q]) for p, q in zip(a.ravel(), b.ravel(), strict=True)]).reshape(a.shape)
+surface = problem.surface(("a", "b"), ranges={"a": (-0.4, 5.4), "b": (-0.6, 3.6)})
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True)
 for ax, (name, trace) in zip(axes, runs.items(), strict=True):
-    ax.contour(a, b, loss, levels=best.loss + np.geomspace(0.02, 16, 10), colors="0.8", linewidths=0.8)
-    ax.plot(trace["a"], trace["b"], color="#1f5fa8", linewidth=1, marker="o" if len(trace) < 50 else "", markersize=3)
-    ax.plot(*best.parameters.values(), marker="+", color="#b42318", markersize=10)
-    ax.set(title=f"{name}, {trace.step[-1]} steps", xlabel="a")
-axes[0].set_ylabel("b")
+    surface.draw(ax, trace).plot(*best.parameters.values(), marker="+", color="#b42318", markersize=10)
+    ax.set_title(f"{name}, {trace.step[-1]} steps")
 plt.show()
 
 # %% [markdown]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from steepest.calculus.steps.step import Steps
     from steepest.check.agreement.compare import Agreement
     from steepest.descent.comparison import Comparison
+    from steepest.descent.surface import Surface
     from steepest.fitting.result import Fit
     from steepest.insight.explain import Explanation
     from steepest.lab.session import Lab
@@ -270,6 +271,28 @@ class Problem:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SteepestWarning)  # said once
             return compare(self.descend, methods, engines, lr, options)
+
+    def surface(
+        self, names: Sequence[str], at: Any = None, ranges: Mapping[str, Sequence[float]] | None = None, points: int = 101,
+        engine: str = "auto",
+    ) -> Surface:  # fmt: skip
+        """The loss over two parameters, at `points` values of each, the others held as in `at`.
+
+        `at`: a mapping by name over the start, a vector, or a trace: then the others are as in its last row, and the ranges cover
+        its way. `ranges`: (low, high) by name; else 1 + |value| on either side of `at`. The answer has `.axes` (m,), `.values`
+        (m, m), and `.plot(traces)`: curves of equal loss, with the ways of descents; `.draw(ax, traces)` draws into axes of yours.
+        Raises OptionError, EngineError.
+
+        >>> problem = Problem("y ~ a + b*x", {"x": [0, 1, 2], "y": [1, 3, 5]}, start={"a": 0, "b": 0})
+        >>> found = problem.surface(("a", "b"), ranges={"a": (0, 2), "b": (1, 3)}, points=3)
+        >>> found.axes[0].tolist(), found.values[1].round(6).tolist()
+        ([0.0, 1.0, 2.0], [1.666667, 0.0, 1.666667])
+        """
+        from steepest.descent.surface import surface
+
+        way = at if isinstance(at, Trace) else None
+        given = way.final if way else {**self.start, **at} if isinstance(at, Mapping) else self.start if at is None else at
+        return surface(self.objective, names, self._numbers(given), ranges, way, points, engine, self.recipe())
 
     def fit(self) -> Fit:
         """The best path to the minimum: parameters with standard errors, and an outcome that is checked.

@@ -16,6 +16,7 @@
     condensed/     a few rows that stand for all, and descents on them;  tsqr.py: the R of many rows
     run.py         the options of a user, checked, to the loop
     foreign/       optimisers of torch, optax and scipy by name
+    surface.py      the loss over two parameters: `Surface`
     comparison.py  methods × engines from one start, each a Trace: `Comparison`
 
 Row t of a trace is the point at which step t + 1 was taken; row 0 is the start, and the last row is always kept. Outcomes:

@@ -156,6 +156,20 @@ class CondensedObjective(Objective):
         delta = 16 * EPS * self.mass(theta)
         return float(2 * np.sqrt(squares) * delta + delta**2) / float(self.divisor)
 
+    def losses(self, thetas: Array) -> Array:
+        """The loss at many points, (k, p) → (k,): NaN where `holds` would have to measure."""
+        program = self.factor.parts.coefficients
+        values = evaluate(program, list(thetas.T))
+        terms = np.array([np.broadcast_to(values[place], len(thetas)) for place in program.outputs.values()])
+        *features, response = self.columns.arrays
+        with np.errstate(all="ignore"):
+            residuals = np.array(features).T @ terms - response[:, None]
+            losses: Array = np.sum(residuals**2, axis=0) / float(self.divisor)
+            if self.factor.always:
+                return losses
+            least = np.maximum(self.factor.norms[-1], np.sqrt(losses * float(self.divisor)))
+            return np.where([self.mass(theta) for theta in thetas] <= GOOD * least, losses, np.nan)
+
     def holds(self, theta: Array, loss: float = 0.0) -> bool:
         """Is rounding here no worse than 16 times what the rows themselves suffer?
 
