@@ -241,5 +241,5 @@ def described(numbers: Numbers, plain: Callable[[str], str]) -> str:
     theta = [f"{printable(name, 40)} = {plain(figure(v))}" for name, v in zip(formula.parameters, numbers.theta, strict=True)]
     data = [f"{printable(name, 40)} = {plain(figure(v))}" for name, v in zip(formula.columns, numbers.data, strict=True)]
     rows = len(point.columns[0])
-    which = f"row {point.row} of 0, …, {rows - 1}" if rows > 1 else "the row"
+    which = f"row {point.row} of 0 to {rows - 1}" if rows > 1 else "the row"
     return f"{', '.join(theta)}; {which}: {', '.join(data)}"

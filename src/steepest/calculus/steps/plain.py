@@ -150,8 +150,8 @@ class _Writer:
         text = self.row(above)
         if not text:
             return ""
-        if text == "ᵀ":
-            return text
+        if above.parts[0].text == r"\top":
+            return ("ᵀ", "^T")[self.mode]
         if not self.mode and text.replace("−", "-").lstrip("-").isdigit():
             return text.replace("−", "-").translate(SUPERSCRIPTS)
         simple = text.isalnum() or (text[0] in "-−" and text[1:].isdigit())
