@@ -19,7 +19,8 @@ from steepest.descent.objective import Array, Objective
 from steepest.descent.parameters import RandomStart, is_finite, read_start, shown
 from steepest.descent.responses import check_responses
 from steepest.descent.run import Options, run
-from steepest.descent.trace import Trace, frozen
+from steepest.descent.trace import Trace
+from steepest.descent.weights import read_weights
 from steepest.engines.table import Kernels, choose, kernels
 from steepest.errors import OptionError, SteepestWarning
 from steepest.language.formula import parse_formula
@@ -125,14 +126,9 @@ class Problem:
         from steepest.calculus.steps.build import steps
         from steepest.calculus.steps.numbers import Point
 
-        if isinstance(row, bool) or not isinstance(row, int | np.integer) or not 0 <= row < self.columns.rows:
-            raise OptionError(f"row is {row!r}: give the number of a row, from 0 to {self.columns.rows - 1}")
-        if lr is not None and (isinstance(lr, bool | str) or not is_finite(lr)):
-            raise OptionError(f"lr is {shown(lr)}: give a finite number")
         if at is None:
             self._announce_start()
-        given = {**self.start, **at} if isinstance(at, Mapping) else self._start.values if at is None else at
-        point = Point(self._theta(given), self.columns.arrays, self.weights, int(row), lr, self._start.free)
+        point = Point(self._over_start(at), self.columns.arrays, self.weights, row, lr, self._start.free)
         return steps(self.derivation, self.weights is not None, point)
 
     def formulae(self) -> Formulae:
@@ -307,7 +303,7 @@ class Problem:
         """
         from steepest.check.agreement.compare import check
 
-        first = self._numbers({**self.start, **at} if isinstance(at, Mapping) else self._start.values if at is None else at)
+        first = self._numbers(self._over_start(at))
         return check(lambda name: self.objective(name, every=True), engines, first, points, seed)
 
     def objective(self, engine: str = "numpy", every: bool = False, **place: Any) -> Objective:
@@ -369,6 +365,10 @@ class Problem:
             raise OptionError(f"theta has no value for {', '.join(missing)}")
         return read_start(given, self.parameters, {}).values
 
+    def _over_start(self, at: Any) -> tuple[Any, ...]:
+        """A point given by name over the start, or as a vector; else the start."""
+        return self._theta({**self.start, **at} if isinstance(at, Mapping) else self._start.values if at is None else at)
+
     @staticmethod
     def _plain(value: Any) -> Any:
         return value.item() if isinstance(value, np.generic) else value
@@ -383,20 +383,3 @@ class Problem:
     def _say(sentences: Sequence[str]) -> None:
         for sentence in sentences:
             warnings.warn(sentence, SteepestWarning, stacklevel=4)
-
-
-def read_weights(given: Any, rows: int) -> Array:
-    """Non-negative finite weights, one a row, not all zero."""
-    try:
-        weights = np.array(given, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise OptionError("weights must be one number for each row, or the name of a column") from None
-    if weights.shape != (rows,):
-        raise OptionError(f"weights have the shape {weights.shape}: give one for each of the {rows} rows")
-    wrong = ~(np.isfinite(weights) & (weights >= 0))
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise OptionError(f"weights must be finite and not negative: weight {weights[row]} at row index {row} ({wrong.sum()} such)")
-    if not weights.any():
-        raise OptionError("weights are all zero: at least one row must count")
-    return frozen(weights)

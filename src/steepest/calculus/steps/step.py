@@ -7,13 +7,14 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Any
 
 from steepest.calculus.steps.mathml import mathml
 from steepest.calculus.steps.plain import GREEK, SUBSCRIPTS, SUPERSCRIPTS, plain
 from steepest.errors import OptionError, unknown
 from steepest.language.names import printable
-from steepest.language.program import Program
+from steepest.language.program import Program, float64
 
 PARTS = {
     "names": "Names for the parts, for one row",
@@ -127,7 +128,7 @@ class Steps:
                     "latex": step.latex,
                     "rule": step.rule,
                     "sentence": step.sentence,
-                    "value": None if step.value is None else float(step.value),
+                    "value": None if step.value is None or not isfinite(float64(step.value)) else float64(step.value),
                 }
                 for step in self.steps
             ],
