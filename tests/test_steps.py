@@ -360,6 +360,16 @@ def test_the_numbers_are_those_of_the_problem(loss: str, weighted: bool, rows: i
     assert float(steps["b"].value) == pytest.approx(0.7 - 0.1 * gradient[1], rel=1e-12)
 
 
+def test_symbols_do_not_clash_with_the_names_of_the_user() -> None:
+    data = {"x": [0.5, 1.1], "y": [1, 0]}
+    start = dict.fromkeys(["L", "n", "eta", "i", "w"], 1)
+    steps = Problem("y ~ L*x + n + eta*i + w", data, start=start, weights=[1, 2]).steps()
+    assert steps.line(steps["J/L"]).startswith("∂J/∂L = 2/(Σ omega) Σ omega·e·x")
+    assert r"\sum_{j=1}^{N} \omega_{j} e_{j} x_{j}" in steps["J/L"].latex
+    assert steps.line(steps["yhat"]) == "ŷ = L·x + n + eta·i + w = 1·0.5 + 1 + 1·1 + 1 = 3.5"
+    assert steps.line(steps["L"]).startswith("L ← 1 − γ·")
+
+
 def test_fixed_parameters_have_no_update() -> None:
     start = {"a": {"value": 1, "fixed": True}, "b": 2}
     steps = Problem("y ~ a + b*x", {"x": [1, 2], "y": [1, 3]}, start=start).steps(lr=0.1)

@@ -10,7 +10,8 @@
     stopping.py    where a finished block of rows ends the descent, as an outcome with a reason
     descend.py     the loop over blocks: advance, judge, record; a stop inside a block is replayed to its step
     interrupt.py   Ctrl-C waits for the end of a block
-    responses.py   does the response suit the loss?  weights.py: those of the rows;  diagnose.py: the row and expression where a loss is not finite
+    responses.py   does the response suit the loss?  weights.py: the weights of the rows
+    diagnose.py    the row and expression where a loss is not finite
     trace.py       Trace: one row an evaluated point, read-only, with the recipe that makes it again; files.py saves it
     condensed/     a few rows that stand for all, and descents on them;  tsqr.py: the R of many rows
     run.py         the options of a user, checked, to the loop

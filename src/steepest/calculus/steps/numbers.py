@@ -67,24 +67,32 @@ class Numbers:
 
     def of_all(self, program: Program) -> Number:
         """The weighted mean or sum over the rows."""
-        terms = self.terms(program)
-        weights = [Fraction(1)] * len(terms) if self.point.weights is None else [as_written(w) for w in self.point.weights]
-        if all(isinstance(number, Fraction) for number in (*terms, *weights)):
-            total = sum((w * term for w, term in zip(weights, terms, strict=True)), Fraction(0))
-            return total / sum(weights, Fraction(0)) if self.notation.criterion.mean else total
+        mean, weights = self.notation.criterion.mean, self.point.weights
+        if len(self.point.columns[0]) <= MOST_EXACT:
+            terms = self.terms(program)
+            exact = [Fraction(1)] * len(terms) if weights is None else [as_written(w) for w in weights]
+            if all(isinstance(number, Fraction) for number in (*terms, *exact)):
+                total = sum((w * term for w, term in zip(exact, terms, strict=True)), Fraction(0))
+                return total / sum(exact, Fraction(0)) if mean else total
+            near = np.array([float64(term) for term in terms])
+        else:
+            near = self._of_many(program)
         with np.errstate(all="ignore"):
-            near, heavy = np.array([float64(term) for term in terms]), np.array([float64(w) for w in weights])
-            total = np.sum(near * heavy)
-            return float(total / np.sum(heavy) if self.notation.criterion.mean else total)
+            heavy = np.ones(len(near)) if weights is None else weights
+            return float(np.sum(near * heavy) / (np.sum(heavy) if mean else 1))
 
     def terms(self, program: Program) -> list[Number]:
-        """One value a row."""
-        rows = len(self.point.columns[0])
-        if rows <= MOST_EXACT:
-            return [value(program, self.theta, data, known) for known, data in self._rows]
-        near = [float64(number) for number in self.theta]
-        found = evaluated(program, near, self.point.columns, values(self.plan, near, self.point.columns))
-        return [float64(number) for number in np.broadcast_to(found, (rows,))]
+        """One value a row, for few rows."""
+        return [value(program, self.theta, data, known) for known, data in self._rows]
+
+    def _of_many(self, program: Program) -> Array:
+        theta, known = self._known_of_many
+        return np.broadcast_to(evaluated(program, theta, self.point.columns, known), (len(self.point.columns[0]),))
+
+    @cached_property
+    def _known_of_many(self) -> tuple[list[float], dict[str, Any]]:
+        theta = [float64(number) for number in self.theta]
+        return theta, values(self.plan, theta, self.point.columns)
 
     @cached_property
     def _rows(self) -> list[tuple[dict[str, Number], list[Number]]]:
@@ -112,9 +120,8 @@ class Numbers:
             others = taken.setdefault(text, [])
             others += [] if symbol.text in others else [symbol.text]
             place = others.index(symbol.text)
-            bare = text[0].isdigit() and "\\" not in text and place == 0
-            # 0.5·(0.5), where two symbols are equal: the spaces keep them from becoming a power.
-            inside = text if bare else rf"\left({' ' * place}{text}\right)"
+            bare = text[0].isdigit() and "\\" not in text
+            inside = (text if bare else rf"\left({text}\right)") + "{}" * place  # two equal numbers are no power
             return (product._replace(top=(Factor(inside, symbol.kind, symbol.varying),)),)
 
         return leaf
@@ -182,7 +189,7 @@ def _update(k: int, numbers: Numbers) -> Step:
     shown: tuple[str, ...]
     if rate is None:
         after = None
-        shown = (f"{figure(before)} - {latex_name(notation.eta)} {_factor(figure(slope))}",)
+        shown = (f"{figure(before)} - {latex_name(notation.eta)} \\cdot {_factor(figure(slope))}",)
     else:
         after = _minus(before, rate, slope)
         write = _decimals(before, rate, slope, after)
