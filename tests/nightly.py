@@ -14,6 +14,7 @@ from generated import Drawn, problems
 from steepest.check.agreement.compare import AGREE, CAUSE, DIFFER, Agreement
 from steepest.engines.table import ENGINES, why_not
 from test_agreement import on_generated
+from test_steps import agrees
 
 AT_A_TIME = 50  # formulas between two reports; then what JAX has compiled is thrown away
 ENGINES_HERE = [name for name in ENGINES if not why_not(name)]
@@ -27,6 +28,7 @@ class Report:
         self.formulas = 0
         self.counts: Counter[tuple[str, str]] = Counter()  # (engine, verdict or cause)
         self.ratios: list[float] = []
+        self.derived = self.underivable = 0  # in steps
 
     def add(self, drawn: Drawn, found: Agreement) -> None:
         self.formulas += 1
@@ -45,6 +47,15 @@ class Report:
             if found.wrong:
                 self.counts["compiled", DIFFER] += 1
                 say(f"{drawn}\n{found.wrong}")
+
+    def steps(self, drawn: Drawn) -> None:
+        """The derivation in steps, against NumPy's gradient and PyTorch's autograd."""
+        try:
+            agrees(drawn)
+            self.derived += 1
+        except Exception as error:
+            self.underivable += 1
+            say(f"{drawn}\n{type(error).__name__}: {error}")
 
     def progress(self) -> None:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -65,6 +76,7 @@ class Report:
             f"numpy and compiled, Hessians and rows: {len(ratio):,} values, observed/allowed: max {ratio.max():.3f}, "
             f"median {np.median(ratio):.3f}, median where they differ {np.median(ratio[ratio > 0]):.3f}"
         )
+        said.append(f"steps: {self.derived:,} formulas derived, every slope equal to its differences, {self.underivable} failed")
         total = [sum(count for (_, what), count in self.counts.items() if what == verdict) for verdict in (AGREE, CAUSE, DIFFER)]
         said.append(
             f"{self.formulas:,} formulas, {perf_counter() - self.began:.0f} s: {total[0]:,} agree, "
@@ -92,6 +104,7 @@ def main(examples: int) -> int:
     def each(drawn: Drawn) -> None:
         report.add(drawn, drawn.problem().check(ENGINES_HERE, points=1))
         report.pair(drawn)
+        report.steps(drawn)
         if report.formulas % AT_A_TIME == 0:
             report.progress()
             forget()
@@ -99,7 +112,7 @@ def main(examples: int) -> int:
     each()
     for line in report.lines():
         say(line)
-    return int(any(what == DIFFER for _, what in report.counts))
+    return int(report.underivable > 0 or any(what == DIFFER for _, what in report.counts))
 
 
 if __name__ == "__main__":

@@ -115,7 +115,8 @@ class Problem:
         `place`: device=, dtype= and data_dtype= of the engines torch and jax; see `steepest.engines.table.kernels`.
         """
         objective = self.objective(engine, **place)
-        return self._plain(objective.loss(objective.kernels.vector(self._theta(theta))))
+        loss = objective.loss(objective.kernels.vector(self._theta(theta)))
+        return loss.item() if isinstance(loss, np.generic) else loss
 
     def gradient_at(self, theta: Any, engine: str = "numpy", **place: Any) -> Array:
         """The gradient of the loss, (p,), in the order of `.parameters`; engine="sympy" gives exact rationals."""
@@ -140,11 +141,11 @@ class Problem:
         'm ← 1 − 0.1·(−2.5) = 1.25'
         """
         from steepest.calculus.steps.build import steps
-        from steepest.calculus.steps.numbers import read_point
+        from steepest.calculus.steps.numbers import Point
 
         if at is None:
             self._announce_start()
-        point = read_point(self._point(at), self.columns.arrays, self.weights, row, lr, self._start.free)
+        point = Point(self._point(at), self.columns.arrays, self.weights, row, lr, self._start.free)
         return steps(self.derivation, self.weights is not None, point)
 
     def formulae(self) -> Formulae:
@@ -183,33 +184,14 @@ class Problem:
         return predict(self.derivation, self._numbers(theta), self.columns if new is None else read_table(new))
 
     def descend(
-        self,
-        method: str = "gd",
-        lr: Any = "auto",
-        steps: int | None = None,
-        batch: Any = "full",
-        engine: str = "auto",
-        *,
-        start: Trace | None = None,
-        schedule: str = "constant",
-        hyper: Mapping[str, float] | None = None,
-        weight_decay: float = 0.0,
-        clip_value: float | None = None,
-        clip_norm: float | None = None,
-        replacement: bool = False,
-        seed: int = 0,
-        full_loss: int | None = None,
-        validation: Any = None,
-        epochs: int | None = None,
-        until_loss: float | None = None,
-        until_gap: float | None = None,
-        until_gradient: float | None = None,
-        until_change: float | None = None,
-        seconds: float | None = None,
-        every: int | None = None,
-        callback: Callback | None = None,
-        **place: Any,
-    ) -> Trace:
+        self, method: str = "gd", lr: Any = "auto", steps: int | None = None, batch: Any = "full", engine: str = "auto", *,
+        start: Trace | None = None, schedule: str = "constant", hyper: Mapping[str, float] | None = None,
+        weight_decay: float = 0.0, clip_value: float | None = None, clip_norm: float | None = None,
+        replacement: bool = False, seed: int = 0, full_loss: int | None = None, validation: Any = None,
+        epochs: int | None = None, until_loss: float | None = None, until_gap: float | None = None,
+        until_gradient: float | None = None, until_change: float | None = None, seconds: float | None = None,
+        every: int | None = None, callback: Callback | None = None, **place: Any,
+    ) -> Trace:  # fmt: skip
         """Descends from the start, and records every step.
 
         `method`: a name of the table of methods, or equations, as "v = 0.9*v + g; theta = theta - eta*v"; `hyper` are its constants
@@ -290,9 +272,8 @@ class Problem:
         """
         from steepest.descent.surface import surface
 
-        way = at if isinstance(at, Trace) else None
-        given = way.final if way else {**self.start, **at} if isinstance(at, Mapping) else self.start if at is None else at
-        return surface(self.objective, names, self._numbers(given), ranges, way, points, engine, self.recipe())
+        theta = self.objective().kernels.vector(self._point(at))
+        return surface(self.objective, names, theta, ranges, at, points, engine, self.recipe())
 
     def fit(self) -> Fit:
         """The best path to the minimum: parameters with standard errors, and an outcome that is checked.
@@ -396,17 +377,14 @@ class Problem:
         return self.objective().kernels.vector(self._theta(given))
 
     def _point(self, at: Any) -> tuple[Any, ...]:
-        """The start, or what `at` puts over it."""
-        return self._theta({**self.start, **at} if isinstance(at, Mapping) else self._start.values if at is None else at, "at")
+        """The start, what `at` puts over it, or the end of a trace."""
+        at = {**self.start, **at} if isinstance(at, Mapping) else at.final if isinstance(at, Trace) else at
+        return self._theta(self._start.values if at is None else at, "at")
 
     def _theta(self, given: Any, what: str = "theta") -> tuple[Any, ...]:
         if isinstance(given, Mapping) and (missing := [name for name in self.parameters if name not in given]):
             raise OptionError(f"{what} has no value for {', '.join(missing)}")
         return read_start(given, self.parameters, {}, what).values
-
-    @staticmethod
-    def _plain(value: Any) -> Any:
-        return value.item() if isinstance(value, np.generic) else value
 
     def _announce_start(self) -> None:
         self._say(self._start.said)

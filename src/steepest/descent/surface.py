@@ -55,10 +55,10 @@ class Surface:
 
 
 def surface(
-    through: Callable[..., Objective], names: Any, theta: Array, ranges: Any, way: Trace | None, points: Any, engine: str,
+    through: Callable[..., Objective], names: Any, theta: Array, ranges: Any, at: Any, points: Any, engine: str,
     recipe: Mapping[str, Any],
 ) -> Surface:  # fmt: skip
-    """Computes it around `theta`. `through` gives the objective of an engine; `way` is the trace that the ranges should cover.
+    """Computes it around `theta`. `through` gives the objective of an engine; where `at` is a trace, the ranges cover its way.
 
     Raises OptionError for wrong names, ranges or numbers of points, EngineError where the engine cannot serve.
     """
@@ -66,12 +66,13 @@ def surface(
     pair = _pair(names, known)
     if whole("points", points, 2) > MOST:
         raise OptionError(f"points is {points:,}: give the number of points along an axis, 2 to {MOST:,}")
+    way = at if isinstance(at, Trace) else None
     limits = _limits(pair, ranges, [_around(float(theta[known.index(name)]), name, way) for name in pair])
     axes = np.array([np.linspace(low, high, points) for low, high in limits])
     values, engine, why = _values(through, theta, [known.index(name) for name in pair], axes, engine)
-    at = {name: float(value) for name, value in zip(known, theta, strict=True)}
+    held = {name: float(value) for name, value in zip(known, theta, strict=True)}
     said = {**recipe, "engine": engine, "engine_why": why}
-    return Surface(pair, (frozen(axes[0]), frozen(axes[1])), frozen(values), at, said)
+    return Surface(pair, (frozen(axes[0]), frozen(axes[1])), frozen(values), held, said)
 
 
 def _values(

@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest.language.constants import OPERATORS
 from steepest.language.evaluate import evaluate
-from steepest.language.program import COMPARISONS, Node, Program
+from steepest.language.program import COMPARISONS, Node, Program, float64
 
 Number = Fraction | float
 SHORT = 7  # digits of a float that is taken for the decimal that it prints
@@ -55,7 +55,7 @@ def _apply(node: Node, args: list[Any]) -> Any:
             return exact
     if node.op == "where":
         return args[1] if args[0] else args[2]
-    names = {f"_{k}": float(arg) for k, arg in enumerate(args)}
+    names = {f"_{k}": float64(arg) for k, arg in enumerate(args)}
     leaves = tuple(Node("name", (), name) for name in names)
     program = (*leaves, Node(node.op, tuple(range(len(args))), node.value))
     out = evaluate(Program(program, {}), names=names)[-1]

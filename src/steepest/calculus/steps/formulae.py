@@ -114,5 +114,23 @@ def _multiplied_out(slope: Any) -> Any:
 
 def _latex(expression: Any, names: Mapping[Any, str]) -> str:
     import sympy
+    from sympy.printing.latex import LatexPrinter
 
-    return str(sympy.latex(expression, symbol_names=dict(names)))
+    class Printer(LatexPrinter):  # type: ignore[misc]
+        def _print_ExpBase(self, expr: Any, exp: str | None = None) -> str:
+            """e may be a parameter: the function is written exp."""
+            return self._raised(rf"\exp\left({self._print(expr.args[0])}\right)", exp)
+
+        def _print_sinc(self, expr: Any, exp: str | None = None) -> str:
+            """Ours is sin(πu)/(πu), SymPy's sin(u)/u."""
+            return self._raised(rf"\operatorname{{sinc}}\left({self._print(expr.args[0] / sympy.pi)}\right)", exp)
+
+        def _print_Piecewise(self, expr: Any, exp: str | None = None) -> str:
+            """SymPy's own takes no exponent."""
+            return self._raised(str(super()._print_Piecewise(expr)), exp)
+
+        @staticmethod
+        def _raised(text: str, exp: str | None) -> str:
+            return rf"\left({text}\right)^{{{exp}}}" if exp else text
+
+    return str(Printer({"symbol_names": dict(names)}).doprint(expression))

@@ -43,7 +43,7 @@ def lines(derivation: Derivation) -> tuple[Line, ...]:
     moving = program.depends_on("parameter")
     found = [Line(names[i], _opened(program, i, names), roles.get(i, "inner"), moving[i]) for i in sorted(names)]
     if found[-1].kind == "prediction":  # the loss is yhat itself
-        name = Fresh([*derivation.formula.parameters, *derivation.formula.columns, *names.values()])("loss", "loss_")
+        name = Fresh([*derivation.formula.parameters, *derivation.formula.columns, *names.values()])("loss")
         found.append(Line(name, Program((Node("name", (), found[-1].name),), {"it": 0}), "loss", True))
     return tuple(found)
 
@@ -67,7 +67,7 @@ def _names(derivation: Derivation, program: Program, named: set[int], roles: Map
     formula = derivation.formula
     fresh = Fresh([*formula.parameters, *formula.columns])
     wishes = {"response": "z", "prediction": "yhat", "residual": "e", "loss": "loss"}
-    special = {i: fresh(wishes[role], f"{role}_") for i, role in sorted(roles.items(), key=lambda item: item[1])}
+    special = {i: fresh(wishes[role], role) for i, role in sorted(roles.items(), key=lambda item: item[1])}
     parts = _Parts(program)
     return {i: fresh(*("pqrs" if parts.sort(i) == "function" else "uvw")) for i in sorted(named - set(special))} | special
 

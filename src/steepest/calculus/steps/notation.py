@@ -84,7 +84,7 @@ class Notation:
 
     def over_rows(self, program: Program) -> str:
         """The sum or mean over the rows."""
-        weight = self.at_row(self.weight) if self.weight else ""
+        weight = self.at_row(latex_name(self.weight)) if self.weight else ""
         return total(self.form(_turned(program), self.leaf_at_row), Fraction(1), self.index, self.n, self.criterion.mean, weight)
 
     def _leaf(self, node: Node, indexed: bool) -> Form:
@@ -95,7 +95,7 @@ class Notation:
             text = latex_name(self.formula.columns[value])
             return tex.factor(self.at_row(text) if indexed else text, Kind.COLUMN, True)
         if value == K:
-            return tex.factor(self.k, Kind.SYMBOL, False)
+            return tex.factor(latex_name(self.k), Kind.SYMBOL, False)
         if value.startswith("slope:"):
             part = value.removeprefix("slope:")
             slope = rf"\frac{{\partial {self.part(self.plan.lines[-1].name, indexed)}}}{{\partial {self.part(part, indexed)}}}"
@@ -118,7 +118,7 @@ class Notation:
         for name in (*self.formula.parameters, *self.formula.columns):
             self._call(latex_name(name), printable(name), _ascii(name))
         for line in self.plan.lines:
-            hat = "ŷ" if line.name == "yhat" else line.name
+            hat = "ŷ" if line.name == "yhat" else line.name  # for every response, as in the text of a derivation
             self._call(self.part(line.name), {"prediction": hat, "loss": "ℓ"}.get(line.kind, line.name), line.name)
         for family in self.plan.families:
             name = f"{family.stem}_{self.k}"

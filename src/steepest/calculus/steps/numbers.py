@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from math import floor, isfinite, log10
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from steepest.calculus.steps.step import Step
 from steepest.calculus.tex import Factor, Form
 from steepest.errors import OptionError
 from steepest.language.names import latex_name, printable
-from steepest.language.program import Node, Program
+from steepest.language.program import Node, Program, float64
 
 Array = np.ndarray[Any, Any]
 
@@ -43,27 +44,21 @@ class Point(NamedTuple):
     free: Sequence[int]
 
 
-def read_point(
-    theta: Sequence[Any], columns: Sequence[Array], weights: Array | None, row: Any, lr: Any, free: Sequence[int]
-) -> Point:
-    """Raises OptionError for a row that is none, or a rate that is no number."""
-    rows = len(columns[0])
+def checked_point(point: Point) -> Point:
+    """Raises OptionError for a row that there is not, or a rate that is no number."""
+    row, lr, rows = point.row, point.lr, len(point.columns[0])
     if isinstance(row, bool) or not isinstance(row, int | np.integer) or not 0 <= row < rows:
         raise OptionError(f"row is {row!r}: give the number of a row, from 0 to {rows - 1}")
-    try:
-        known = lr is None or (not isinstance(lr, bool | str) and isfinite(lr))
-    except (TypeError, OverflowError):
-        known = False
-    if not known:
+    if lr is not None and (isinstance(lr, bool) or not isinstance(lr, Real) or not isfinite(lr)):
         raise OptionError(f"lr is {lr!r}: give a finite number")
-    return Point(theta, columns, weights, int(row), lr, free)
+    return point
 
 
 class Numbers:
     """Values at a point: rational where parameters, data and operations are."""
 
     def __init__(self, plan: Plan, notation: Notation, point: Point) -> None:
-        self.plan, self.notation, self.point = plan, notation, point
+        self.plan, self.notation, self.point = plan, notation, checked_point(point)
         self.theta = [as_written(value) for value in point.theta]
         self.known, self.data = self._row(point.row)
 
@@ -72,24 +67,32 @@ class Numbers:
 
     def of_all(self, program: Program) -> Number:
         """The weighted mean or sum over the rows."""
-        terms = self.terms(program)
-        weights = [Fraction(1)] * len(terms) if self.point.weights is None else [as_written(w) for w in self.point.weights]
-        if all(isinstance(number, Fraction) for number in (*terms, *weights)):
-            total = sum((w * term for w, term in zip(weights, terms, strict=True)), Fraction(0))
-            return total / sum(weights, Fraction(0)) if self.notation.criterion.mean else total
+        mean, weights = self.notation.criterion.mean, self.point.weights
+        if len(self.point.columns[0]) <= MOST_EXACT:
+            terms = self.terms(program)
+            exact = [Fraction(1)] * len(terms) if weights is None else [as_written(w) for w in weights]
+            if all(isinstance(number, Fraction) for number in (*terms, *exact)):
+                total = sum((w * term for w, term in zip(exact, terms, strict=True)), Fraction(0))
+                return total / sum(exact, Fraction(0)) if mean else total
+            near = np.array([float64(term) for term in terms])
+        else:
+            near = self._of_many(program)
         with np.errstate(all="ignore"):
-            near, heavy = np.array(terms, dtype=float), np.array(weights, dtype=float)
-            total = np.sum(near * heavy)
-            return float(total / np.sum(heavy) if self.notation.criterion.mean else total)
+            heavy = np.ones(len(near)) if weights is None else weights
+            return float(np.sum(near * heavy) / (np.sum(heavy) if mean else 1))
 
     def terms(self, program: Program) -> list[Number]:
-        """One value a row."""
-        rows = len(self.point.columns[0])
-        if rows <= MOST_EXACT:
-            return [value(program, self.theta, data, known) for known, data in self._rows]
-        near = [float(number) for number in self.theta]
-        found = evaluated(program, near, self.point.columns, values(self.plan, near, self.point.columns))
-        return [float(number) for number in np.broadcast_to(found, (rows,))]
+        """One value a row, for few rows."""
+        return [value(program, self.theta, data, known) for known, data in self._rows]
+
+    def _of_many(self, program: Program) -> Array:
+        theta, known = self._known_of_many
+        return np.broadcast_to(evaluated(program, theta, self.point.columns, known), (len(self.point.columns[0]),))
+
+    @cached_property
+    def _known_of_many(self) -> tuple[list[float], dict[str, Any]]:
+        theta = [float64(number) for number in self.theta]
+        return theta, values(self.plan, theta, self.point.columns)
 
     @cached_property
     def _rows(self) -> list[tuple[dict[str, Number], list[Number]]]:
@@ -117,9 +120,8 @@ class Numbers:
             others = taken.setdefault(text, [])
             others += [] if symbol.text in others else [symbol.text]
             place = others.index(symbol.text)
-            bare = text[0].isdigit() and "\\" not in text and place == 0
-            # 0.5·(0.5), where two symbols are equal: the spaces keep them from becoming a power.
-            inside = text if bare else rf"\left({' ' * place}{text}\right)"
+            bare = text[0].isdigit() and "\\" not in text
+            inside = (text if bare else rf"\left({text}\right)") + "{}" * place  # two equal numbers are no power
             return (product._replace(top=(Factor(inside, symbol.kind, symbol.varying),)),)
 
         return leaf
@@ -187,7 +189,7 @@ def _update(k: int, numbers: Numbers) -> Step:
     shown: tuple[str, ...]
     if rate is None:
         after = None
-        shown = (f"{figure(before)} - {latex_name(notation.eta)} {_factor(figure(slope))}",)
+        shown = (f"{figure(before)} - {latex_name(notation.eta)} \\cdot {_factor(figure(slope))}",)
     else:
         after = _minus(before, rate, slope)
         write = _decimals(before, rate, slope, after)
@@ -199,7 +201,7 @@ def _update(k: int, numbers: Numbers) -> Step:
 def _minus(before: Number, rate: Number, slope: Number) -> Number:
     if isinstance(before, Fraction) and isinstance(rate, Fraction) and isinstance(slope, Fraction):
         return before - rate * slope
-    return float(before) - float(rate) * float(slope)
+    return float64(before) - float64(rate) * float64(slope)
 
 
 def _factor(text: str) -> str:
@@ -208,15 +210,15 @@ def _factor(text: str) -> str:
 
 def _decimals(before: Number, rate: Number, slope: Number, after: Number) -> Callable[[Number], str]:
     """One number of decimals for all four, where they are of like size: enough to see the step."""
-    step = abs(float(rate) * float(slope))
-    sizes = [abs(float(number)) for number in (before, rate, slope, after)]
+    step = abs(float64(rate) * float64(slope))
+    sizes = [abs(float64(number)) for number in (before, rate, slope, after)]
     if all(isinstance(n, Fraction) and _is_small(n) for n in (before, rate, slope, after)):
         return figure
     if not all(isfinite(size) for size in sizes) or step == 0 or max(sizes) >= 1e5:
         return figure
     places = max(3, 1 - floor(log10(step)))
-    tidy = places <= 7 and abs(round(float(rate), places) - float(rate)) <= 1e-12 * abs(float(rate))
-    return (lambda number: f"{float(number):.{places}f}") if tidy else (lambda number: figure(float(number), 7))
+    tidy = places <= 7 and abs(round(float64(rate), places) - float64(rate)) <= 1e-12 * abs(float64(rate))
+    return (lambda number: f"{float64(number):.{places}f}") if tidy else (lambda number: figure(float64(number), 7))
 
 
 def figure(number: Number, digits: int = DIGITS) -> str:
@@ -226,11 +228,11 @@ def figure(number: Number, digits: int = DIGITS) -> str:
     ('\\\\frac{4}{3}', '0.35', '1.235 \\\\cdot 10^{6}', '-0.25')
     """
     if isinstance(number, Fraction) and _is_small(number):
-        decimal = f"{float(number):.{LONGEST_EXACT}g}"
+        decimal = f"{float64(number):.{LONGEST_EXACT}g}"
         if Fraction(decimal) == number:
             return decimal
         return rf"{'-' if number < 0 else ''}\frac{{{abs(number.numerator)}}}{{{number.denominator}}}"
-    near = float(number)
+    near = float64(number)
     if not isfinite(near):
         return r"\mathrm{nan}" if near != near else f"{'-' if near < 0 else ''}\\infty"
     text = f"{near:.{digits}g}"
@@ -240,9 +242,9 @@ def figure(number: Number, digits: int = DIGITS) -> str:
 
 def _is_small(number: Number) -> bool:
     """Can it be written exactly, and short?"""
-    if not isinstance(number, Fraction):
+    if not isinstance(number, Fraction) or not isfinite(float64(number)):
         return False
-    decimal = f"{float(number):.{LONGEST_EXACT}g}"
+    decimal = f"{float64(number):.{LONGEST_EXACT}g}"
     if "e" not in decimal and Fraction(decimal) == number:
         return True
     rest = number.denominator
@@ -258,5 +260,5 @@ def described(numbers: Numbers, plain: Callable[[str], str]) -> str:
     theta = [f"{printable(name, 40)} = {plain(figure(v))}" for name, v in zip(formula.parameters, numbers.theta, strict=True)]
     data = [f"{printable(name, 40)} = {plain(figure(v))}" for name, v in zip(formula.columns, numbers.data, strict=True)]
     rows = len(point.columns[0])
-    which = f"row {point.row} of 0, …, {rows - 1}" if rows > 1 else "the row"
+    which = f"row {point.row} of 0 to {rows - 1}" if rows > 1 else "the row"
     return f"{', '.join(theta)}; {which}: {', '.join(data)}"

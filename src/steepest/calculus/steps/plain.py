@@ -137,7 +137,8 @@ class _Writer:
         if part.source in self.names:
             head = self.names[part.source][self.mode]
         else:
-            head = (self.item(base) if base.kind != "row" else f"({self.row(base)})") + self.lower(below)
+            head = f"({self.row(base)})" if base.kind == "row" and base.parts else self.item(base)
+            head += self.lower(below)
         return head + ("'" if self.mode else "′") * len(part.text) + self.upper(above)
 
     def lower(self, below: Tree) -> str:
@@ -150,8 +151,8 @@ class _Writer:
         text = self.row(above)
         if not text:
             return ""
-        if text == "ᵀ":
-            return text
+        if above.parts[0].text == r"\top":
+            return ("ᵀ", "^T")[self.mode]
         if not self.mode and text.replace("−", "-").lstrip("-").isdigit():
             return text.replace("−", "-").translate(SUPERSCRIPTS)
         simple = text.isalnum() or (text[0] in "-−" and text[1:].isdigit())

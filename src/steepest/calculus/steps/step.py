@@ -7,13 +7,14 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Any
 
 from steepest.calculus.steps.mathml import mathml
 from steepest.calculus.steps.plain import GREEK, SUBSCRIPTS, SUPERSCRIPTS, plain
 from steepest.errors import OptionError, unknown
 from steepest.language.names import printable
-from steepest.language.program import Program
+from steepest.language.program import Program, float64
 
 PARTS = {
     "names": "Names for the parts, for one row",
@@ -88,7 +89,8 @@ class Steps:
             steps = [step for step in self.steps if step.part == part]
             if steps:
                 blocks.append(f"{number}. {title}\n\n" + "\n".join(self._block(steps, ascii, width)))
-        return "\n\n".join(blocks)
+        whole = "\n\n".join(blocks)
+        return whole.encode("ascii", "replace").decode() if ascii else whole
 
     def latex(self) -> str:
         """The equations, aligned, with a line of text above each part."""
@@ -126,7 +128,7 @@ class Steps:
                     "latex": step.latex,
                     "rule": step.rule,
                     "sentence": step.sentence,
-                    "value": None if step.value is None else float(step.value),
+                    "value": None if step.value is None or not isfinite(float64(step.value)) else float64(step.value),
                 }
                 for step in self.steps
             ],
@@ -212,7 +214,7 @@ def _filled(line: str, width: int, indent: int) -> list[str]:
 def spelled(sentence: str, ascii: bool) -> str:
     """P_3, f^2 in a sentence, as they stand in text."""
     if ascii:
-        return re.sub(r"([PT])_([0-9]+)", r"\1\2", sentence).replace("^", "**").translate(_ASCII)
+        return re.sub(r"([PT])_([0-9]+)", r"\1\2", sentence).replace("^", "**").replace("ŷ", "yhat").translate(_ASCII)
     lowered = re.sub(r"(?<=\b[PT])_([0-9]+)", lambda m: m[1].translate(SUBSCRIPTS), sentence)
     lowered = lowered.replace("sigmoid(", "σ(").replace("log(", "ln(").replace("pi)", "π)")
     return re.sub(r"\^([0-9]+)", lambda m: m[1].translate(SUPERSCRIPTS), lowered)

@@ -94,8 +94,9 @@ class _Reader:
         if token in WORDS:
             return self.word()
         if token in ACCENTS:
-            argument = self.argument()
-            return Tree("accent", token, (argument,))
+            first = self.place - 1
+            body = self.argument()
+            return Tree("accent", token, (body,), "".join(self.tokens[first : self.place]))
         if token in SIGNS:
             return Tree("sign", token)
         if token[0].isdigit():

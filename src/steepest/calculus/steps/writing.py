@@ -165,7 +165,7 @@ def updates(plan: Plan, notation: Notation) -> Iterator[Step]:
 def _opened(plan: Plan, notation: Notation, chain: Chain) -> tuple[str, ...]:
     """With the error written out, where a short model has no other part: (m·x + c − y)·x."""
     kinds = {line.kind: line for line in plan.lines}
-    if chain.below.op == "name" or "residual" not in kinds or {"inner", "response"} & kinds.keys():
+    if chain.below.op == "name" or not chain.trails or "residual" not in kinds or {"inner", "response"} & kinds.keys():
         return ()
     builder = Builder()
     prediction = builder.inline(kinds["prediction"].definition, {})["it"]
