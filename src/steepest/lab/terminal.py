@@ -10,7 +10,7 @@ import numpy as np
 from steepest.errors import OptionError, SteepestError, unknown
 from steepest.lab.chart import chart
 from steepest.lab.session import BROKEN, Lab
-from steepest.lab.words import FEW, ascii_only, lines, named, number, some
+from steepest.lab.words import FEW, WIDTH, ascii_only, lines, named, number, some
 from steepest.language.names import printable
 
 KEYS = "[Enter] step · 10 steps · lr 0.02 · *2 /2 · b back · why · maths · plot · ? · q"
@@ -24,7 +24,7 @@ class Command(NamedTuple):
 
     usage: str
     meaning: str
-    act: Callable[[Lab, str], list[str]]
+    act: Callable[[Lab, str, bool], list[str]]
 
 
 def conversation(lab: Lab, replies: Iterable[str], ascii: bool = False) -> Iterator[str]:
@@ -57,59 +57,61 @@ def _answer(lab: Lab, word: str, ascii: bool) -> list[str]:
             raise OptionError(f"{word} is no change of the rate: write *2 or /2")
         return _after(lab.set_lr(lab.settings.lr * factor if word[0] == "*" else lab.settings.lr / factor))
     name, _, rest = word.partition(" ")
-    if name == "plot":
-        return chart(lab.trace.step, lab.trace.full_loss, ascii)
     if name not in COMMANDS:
-        raise OptionError(unknown("command", printable(name, 40), [*COMMANDS, "plot", "q"]))
-    return COMMANDS[name].act(lab, rest.strip())
+        raise OptionError(unknown("command", printable(name, 40), [*COMMANDS, "q"]))
+    return COMMANDS[name].act(lab, rest.strip(), ascii)
 
 
 def _after(lab: Lab) -> list[str]:
     return [*lines("", lab.say), *_state(lab)]
 
 
-def _back(lab: Lab, rest: str) -> list[str]:
+def _back(lab: Lab, rest: str, ascii: bool) -> list[str]:
     return _after(lab.back(_whole(rest) if rest else 1))
 
 
-def _rate(lab: Lab, rest: str) -> list[str]:
+def _rate(lab: Lab, rest: str, ascii: bool) -> list[str]:
     if not rest:
         raise OptionError("lr needs a number: write lr 0.02")
     return _after(lab.set_lr(rest if rest == "auto" else _number(rest)))
 
 
-def _method(lab: Lab, rest: str) -> list[str]:
+def _method(lab: Lab, rest: str, ascii: bool) -> list[str]:
     return _after(lab.set_method(rest))
 
 
-def _batch(lab: Lab, rest: str) -> list[str]:
+def _batch(lab: Lab, rest: str, ascii: bool) -> list[str]:
     return _after(lab.set_batch("full" if rest in ("", "full") else _whole(rest)))
 
 
-def _reset(lab: Lab, rest: str) -> list[str]:
+def _reset(lab: Lab, rest: str, ascii: bool) -> list[str]:
     return _after(lab.reset())
 
 
-def _why(lab: Lab, rest: str) -> list[str]:
+def _why(lab: Lab, rest: str, ascii: bool) -> list[str]:
     known = lab.why()
     if known is None:
         return [f"{lab.settings.method} finds its own steps: take some, and ask again"]
-    return known.text().split("\n")
+    return [line for sentence in known.sentences for line in lines("", ascii_only(sentence) if ascii else sentence)]
 
 
-def _maths(lab: Lab, rest: str) -> list[str]:
+def _plot(lab: Lab, rest: str, ascii: bool) -> list[str]:
+    return chart(lab.trace.step, lab.trace.full_loss, ascii)
+
+
+def _maths(lab: Lab, rest: str, ascii: bool) -> list[str]:
     rate = lab.settings.lr
-    return lab.problem.steps(at=lab.theta, lr=rate if np.isfinite(rate) else None).text().split("\n")
+    return lab.problem.steps(at=lab.theta, lr=rate if np.isfinite(rate) else None).text(ascii, WIDTH).split("\n")
 
 
-def _save(lab: Lab, rest: str) -> list[str]:
+def _save(lab: Lab, rest: str, ascii: bool) -> list[str]:
     if not rest:
         raise OptionError("save needs a file: write save run.parquet, or save run.png")
     (lab.trace.plot if rest.lower().endswith(PICTURES) else lab.trace.save)(rest)
     return [f"wrote {printable(rest, 70)}"]
 
 
-def _help(lab: Lab, rest: str) -> list[str]:
+def _help(lab: Lab, rest: str, ascii: bool) -> list[str]:
     known = [
         ("Enter", "one step"),
         ("10", "so many steps"),
@@ -124,12 +126,12 @@ SHORT = (
     ("Enter", "one step"),
     ("10", "so many steps"),
     ("*2   /2", "the rate, times or divided by so much"),
-    ("plot", "the loss against the step"),
 )
 COMMANDS = {
     "lr": Command("lr 0.02", "another rate, which is answered with what the next step will do", _rate),
     "b": Command("b   b 5", "one step back, or so many", _back),
     "why": Command("why", "why it went as it did, and which rates would hold", _why),
+    "plot": Command("plot", "the loss against the step", _plot),
     "maths": Command("maths", "the derivation, with the numbers of this point", _maths),
     "method": Command("method adam", "another method from here on", _method),
     "batch": Command("batch 32   batch full", "the rows of a step", _batch),
