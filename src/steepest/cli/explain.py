@@ -7,7 +7,8 @@ from typing import Annotated
 from steepest.cli import options
 from steepest.cli.options import number, option, reals, whole
 from steepest.cli.output import quiet as dim
-from steepest.cli.output import say, say_json, wrapped
+from steepest.cli.output import say, say_json, wrapped, write
+from steepest.show.picture import SUFFIXES
 
 Rate = Annotated[str, option("--lr", "auto|0.02", "The learning rate to explain; auto (the default) is found as descend finds it.")]
 Method = Annotated[str, option("--method", "METHOD", "gd (the default), a name that `steepest methods` lists, or equations.")]
@@ -30,6 +31,7 @@ def explain(
     weights: options.Weights = "",
     constants: options.Constants = "",
     missing: options.Missing = "refuse",
+    plot: options.Plot = "",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -40,6 +42,7 @@ def explain(
 
     Exit code: 0 explained, 1 an error, 2 wrong usage.
     """
+    options.check_target(plot, "--plot", SUFFIXES)
     problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing)
     rate = lr if lr == "auto" else float(number(lr, "--lr"))
     size = batch if batch == "full" else whole(batch, "--batch")
@@ -50,3 +53,4 @@ def explain(
         say(wrapped(problem.formula.text))
         say(dim(wrapped(f"{problem.columns.source}, {problem.columns.rows:,} rows, loss {problem.derivation.criterion.name}")))
         say(f"\n{found.text()}")
+    write(plot, found.plot, as_json or quiet)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from steepest.insight.noise import Noise, noise
 from steepest.insight.rank import Rank, rank
 from steepest.insight.ray import Ray, ray
 from steepest.insight.setting import Setting, fresh, read_setting, scales, stepper
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,12 @@ class Explanation:
         from steepest.show.explanation import explanation_text
 
         return explanation_text(self)
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
+        """The learning-rate ray and the directions; see `steepest.show.rates.plot_explanation`."""
+        from steepest.show.rates import plot_explanation
+
+        return plot_explanation(self, path)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values; what is not known or not finite is None."""

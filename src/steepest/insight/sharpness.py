@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from steepest.descent.objective import Array, Objective
+from steepest.descent.objective import Array
 from steepest.descent.trace import Trace
 from steepest.insight.curvature import curvature
+from steepest.methods.equations import Method
+from steepest.methods.limit import largest_rate
 
 LOOKS = 40
 MOST_WORK = 400_000  # rows of data times looks
@@ -23,9 +25,15 @@ class Sharpness(NamedTuple):
     passed: int | None
 
 
-def sharpness(trace: Trace, objective: Objective, unit: float) -> Sharpness:
-    """`unit` is c. Looked at in some rows, which lie closer at the start; the first above 1 after the lowest is then bisected."""
-    last = len(trace) - 1
+def sharpness(trace: Trace, method: Method | None) -> Sharpness | None:
+    """Looked at in some rows, which lie closer at the start; the first above 1 after the lowest is then bisected.
+
+    None for a method that has no largest stable rate by itself: without equations, a sign method, or an adaptive one.
+    """
+    unit = None if method is None or method.freeze else largest_rate(method, np.eye(1))
+    if not unit or not np.isfinite(trace.lr.astype(float)).all():
+        return None
+    objective, last = trace.objective, len(trace) - 1
     looks = int(np.clip(MOST_WORK // objective.columns.rows, 6, LOOKS))
     rows = np.unique(np.concatenate([np.geomspace(1, last + 1, looks // 2) - 1, np.linspace(0, last, looks // 2)]).astype(int))
 

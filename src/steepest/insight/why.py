@@ -18,7 +18,6 @@ from steepest.insight.setting import method_of
 from steepest.insight.sharpness import Sharpness, sharpness
 from steepest.insight.verdict import read
 from steepest.methods.equations import Method
-from steepest.methods.limit import largest_rate
 
 SAFE = 0.9  # of the largest stable rate: what is offered is no more
 
@@ -101,8 +100,7 @@ def looked_at(trace: Trace) -> Run:
         there = felt(trace, objective, method, near) if near.found else None
     except (FormulaError, EngineError):  # no second derivatives: what the trace itself shows is left
         return Run(trace, objective, verdict, best, lr, method, None, None, None)
-    unit = None if method is None or method.freeze or lr is None else largest_rate(method, np.eye(1))
-    seen = sharpness(trace, objective, unit) if unit and verdict.word != "converges" else None
+    seen = sharpness(trace, method) if verdict.word != "converges" else None
     return Run(trace, objective, verdict, best, lr, method, near, there, seen)
 
 

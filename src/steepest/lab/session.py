@@ -21,6 +21,8 @@ from steepest.methods.code.table import CODE
 from steepest.problem import Problem
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from steepest.insight.explain import Explanation
     from steepest.insight.why import Why
 
@@ -178,6 +180,20 @@ class Lab:
         same = [k for k, leg in enumerate(legs) if leg.settings != self.settings]
         legs = legs[same[-1] + 1 :] if same else legs
         return joined(legs).why() if legs else self.explain()
+
+    def plot(self, path: Any = None) -> Figure:
+        """The valley, the ray, the loss and the stability; see `steepest.lab.page.plot_lab`."""
+        from steepest.lab.page import plot_lab
+
+        return plot_lab(self, path)
+
+    def _repr_html_(self) -> str:
+        from steepest.lab.page import lab_html
+
+        return lab_html(self)
+
+    def __repr__(self) -> str:
+        return f"Lab(step {self.number:,}, loss {number(self.loss)}): {self.say}"
 
     def _settle(self, settings: Settings, say: str) -> Lab:
         self.settings, self.say = settings, say

@@ -12,10 +12,10 @@ from steepest.lab.chart import chart
 from steepest.lab.session import BROKEN, Lab
 from steepest.lab.words import FEW, WIDTH, ascii_only, lines, named, number, some
 from steepest.language.names import printable
+from steepest.show.picture import SUFFIXES
 
 KEYS = "[Enter] step · 10 steps · lr 0.02 · *2 /2 · b back · why · maths · plot · ? · q"
 LEAVE = ("q", "quit", "exit", "break")
-PICTURES = (".svg", ".png", ".pdf")
 DIGITS = 400  # characters of a number
 
 
@@ -107,7 +107,7 @@ def _maths(lab: Lab, rest: str, ascii: bool) -> list[str]:
 def _save(lab: Lab, rest: str, ascii: bool) -> list[str]:
     if not rest:
         raise OptionError("save needs a file: write save run.parquet, or save run.png")
-    (lab.trace.plot if rest.lower().endswith(PICTURES) else lab.trace.save)(rest)
+    (lab.plot if rest.lower().endswith(SUFFIXES) else lab.trace.save)(rest)
     return [f"wrote {printable(rest, 70)}"]
 
 

@@ -5,7 +5,8 @@ In: a Fit, a Trace, or an Objective with a theta. Out: a matplotlib Figure or Ax
     plots.py    `plot_fit`, `plot_trace`: whole figures
     steps.py    what is drawn against the step: the loss, the parameters;  Axes in, Axes out
     rows.py     what is drawn row by row: the data with the fitted curve, the residuals;  Axes in, Axes out
-    surface.py  the loss over two parameters, with the ways of descents
+    surface.py  the loss over two parameters, with the ways of descents;  Axes in, Axes out
+    rates.py    the learning-rate ray, the directions of the loss;  stability.py: η against its limit, step by step
     picture.py  the look, the title, and files (.svg, .png, .pdf)
     tables.py   tables as text, and as HTML for notebooks;  agreement.py: those of `problem.check()`,
                 explanation.py: those of `problem.explain()`

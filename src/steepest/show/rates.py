@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from steepest.insight.explain import Explanation
 from steepest.language.names import printable
-from steepest.show.picture import COLOURS, LINE, POINTS, QUIET, tidy
+from steepest.show.picture import COLOURS, LINE, POINTS, QUIET, look, new_figure, tidy, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Array = np.ndarray[Any, Any]
 
 DRAWN = 400  # rates on the ray
 PAST = 1.25  # how far beyond its last mark the ray is drawn
 HIGHEST = 2.0  # of the loss now: what is above is out of the window
+WIDE = 20.0
 MOST_BARS = 12
+
+
+def plot_explanation(explanation: Explanation, path: str | os.PathLike[str] | None = None) -> Figure:
+    """A figure: the learning-rate ray, and the directions of the loss. `path` writes it too, as .svg, .png or .pdf.
+
+    Raises OptionError for a path that cannot be written so.
+    """
+    rate = "" if explanation.lr is None else f" at η = {explanation.lr:.6g}"
+    title = f"{printable(explanation.method, 60)}{rate}"
+    with look():
+        figure = new_figure(9.5, 3.9, title, explanation.sentence)
+        left, right = figure.subplots(1, 2)
+        plot_ray(explanation, left)
+        plot_directions(explanation, right)
+    if path is not None:
+        write_figure(figure, path, title, f"The learning-rate ray, and the directions of the loss. {explanation.sentence}")
+    return figure
 
 
 def plot_ray(explanation: Explanation, ax: Axes) -> Axes:
@@ -30,8 +50,9 @@ def plot_ray(explanation: Explanation, ax: Axes) -> Axes:
     if not marks:
         ax.text(0.5, 0.5, "no rate lowers the loss", transform=ax.transAxes, ha="center", color=QUIET)
         return tidy(ax)
-    rates = np.linspace(0, PAST * max(marks), DRAWN)
-    losses = np.array([ray.now, *(ray.loss(float(rate)) for rate in rates[1:])])
+    wide = max(marks) > WIDE * min(marks)  # then the small ones would lie on the axis
+    rates = np.geomspace(min(marks) / 4, PAST * max(marks), DRAWN) if wide else np.linspace(0, PAST * max(marks), DRAWN)
+    losses = np.array([ray.loss(float(rate)) if rate else ray.now for rate in rates])
     top = HIGHEST * ray.now
     ax.plot(rates, np.where(losses <= 4 * top, losses, np.nan), color=COLOURS[0], linewidth=1.6)
     ax.axhline(ray.now, color=QUIET, linewidth=0.7)
@@ -44,7 +65,8 @@ def plot_ray(explanation: Explanation, ax: Axes) -> Axes:
         ax.plot([explanation.lr], [min(explanation.loss_after, top)], "o", color=LINE, markersize=6, label="in use")
     seen = losses[np.isfinite(losses)]
     ax.set_ylim(min(0.0, float(seen.min())), min(float(seen.max()) * 1.05, top) or 1.0)
-    ax.set_xlim(0, rates[-1])
+    ax.set_xlim(rates[0], rates[-1])
+    ax.set_xscale("log" if wide else "linear")
     ax.set_xlabel("learning rate η")
     ax.set_ylabel("loss after one step")
     ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(0, 1.28), ncols=2, borderpad=0)
