@@ -91,6 +91,7 @@ def test_methods_without_a_limit_say_so(method: str) -> None:
     assert [text.get_text() for text in plot_stability(trace, axes()).texts] == [f"{method} has no largest stable rate of its own"]
 
 
+@pytest.mark.filterwarnings("ignore::steepest.SteepestWarning")
 def test_the_page_of_a_session_is_all_in_it() -> None:
     page = problem("hostile").lab(lr=0.1).step(2)._repr_html_()
     assert "<b>" not in page and "http" not in page
