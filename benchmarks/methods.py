@@ -122,7 +122,7 @@ def scaling() -> None:
     copy = 16 * len(source) / min(clock(lambda: np.copyto(target, source)) for _ in range(5))
     print(f"\nmemory: {copy / 1e9:.1f} GB/s copied\n")
     print("| rows | ms an evaluation | ns a row | GB/s read | of the copy |\n|---:|---:|---:|---:|---:|")
-    for rows in (10**3, 10**4, 10**5, 10**6, 10**7):
+    for rows in (10**3, 10**4, 10**5, 10**6, 10**7, 10**8):
         x = random.uniform(-1, 1, rows)
         problem = st.Problem("y ~ a*x + b*x**2 + c", {"x": x, "y": 2 * x + 1}, start={"a": 0, "b": 0, "c": 0})
         objective = problem.objective("compiled")

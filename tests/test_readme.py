@@ -30,3 +30,8 @@ def test_a_command_prints_what_the_readme_shows(command: str, shown: str, tmp_pa
         check=False,
     )
     assert VARYING.sub("", done.stdout + done.stderr).split() == VARYING.sub("", shown).split()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_file_that_the_demo_examines_is_the_one_shown(name: str) -> None:
+    assert (Path(__file__).parent.parent / "docs" / name).read_text(encoding="utf-8") == FILES[name]
