@@ -333,6 +333,37 @@ def test_unusable_answers_are_form(name: str) -> None:
     assert report.cause == "form", report.text()
 
 
+BLANKS = {
+    "a, b": [lambda theta, columns: ..., lambda theta, columns: (None, ...), lambda theta, columns: (1.0, [None, None])],
+    "b": [lambda theta, columns: (1.0, ...), lambda theta, columns: np.array([np.mean(columns["x"]), None])],
+}
+
+
+@pytest.mark.parametrize(("names", "answer"), [(names, answer) for names, answers in BLANKS.items() for answer in answers])
+def test_what_is_left_blank_is_named(names: str, answer: Callable[..., Any]) -> None:
+    report = visit(answer, LINE)
+    assert (report.cause, report.sentence) == (
+        "form",
+        f"Your gradient cannot be used: there is no number for {names} yet (on 7 rows).",
+    )
+
+
+@pytest.mark.parametrize("loss", ["mse", "half-mse", "sse"])
+def test_the_two_of_a_square_and_the_half_of_a_loss_cancel(loss: str) -> None:
+    two, over = ("" if loss == "half-mse" else "2*"), ("sum" if loss == "sse" else "mean")
+
+    def gradient(theta: Array, columns: dict[str, Array]) -> Array:
+        x, y = columns["x"], columns["y"]
+        error = theta[0] + theta[1] * x - y
+        back = error if loss == "half-mse" else 2 * error
+        bent = back
+        return np.array([getattr(back, over)(), getattr(bent, over)()])
+
+    report = visit(gradient, faults.problem(faults.Setting("y ~ a + b*x", loss, {"a": 0.3, "b": -1.2})))
+    assert f"It should be the {over} over the rows of {two}(a + b*x - y)*x. " in report.sentence
+    assert report.sentence.endswith(f"your bent is back; the derivation has {two}(a + b*x - y)*x")
+
+
 def test_an_endless_call_is_stopped() -> None:
     user = UserGradient(lambda theta, rows: time.sleep(60), ["a"], ["x"], seconds=0.1)
     with pytest.raises(Exception, match="took more than"):
