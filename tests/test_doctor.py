@@ -348,20 +348,26 @@ def test_what_is_left_blank_is_named(names: str, answer: Callable[..., Any]) -> 
     )
 
 
-@pytest.mark.parametrize("loss", ["mse", "half-mse", "sse"])
+def without_x(theta: Array, columns: dict[str, Array]) -> Array:
+    error = theta[0] + theta[1] * columns["x"] - columns["y"]
+    bent = error
+    return np.array([error.mean(), bent.mean()])
+
+
+FACTORS = {"mse": 2, "half-mse": 1, "sse": 2}
+
+
+@pytest.mark.parametrize("loss", FACTORS)
 def test_the_two_of_a_square_and_the_half_of_a_loss_cancel(loss: str) -> None:
-    two, over = ("" if loss == "half-mse" else "2*"), ("sum" if loss == "sse" else "mean")
+    line = faults.problem(faults.Setting("y ~ a + b*x", loss, {"a": 0.3, "b": -1.2}))
+    report = visit(lambda t, r: FACTORS[loss] * without_x(t, r) * (len(r["x"]) if loss == "sse" else 1), line)
+    words = f"{'sum' if loss == 'sse' else 'mean'} over the rows of {'2*' if FACTORS[loss] == 2 else ''}(a + b*x - y)*x."
+    assert f"It should be the {words}" in report.sentence
 
-    def gradient(theta: Array, columns: dict[str, Array]) -> Array:
-        x, y = columns["x"], columns["y"]
-        error = theta[0] + theta[1] * x - y
-        back = error if loss == "half-mse" else 2 * error
-        bent = back
-        return np.array([getattr(back, over)(), getattr(bent, over)()])
 
-    report = visit(gradient, faults.problem(faults.Setting("y ~ a + b*x", loss, {"a": 0.3, "b": -1.2})))
-    assert f"It should be the {over} over the rows of {two}(a + b*x - y)*x. " in report.sentence
-    assert report.sentence.endswith(f"your bent is back; the derivation has {two}(a + b*x - y)*x")
+def test_they_cancel_in_a_line_too() -> None:
+    report = st.check_gradient(without_x, faults.problem(faults.Setting("y ~ a + b*x", "half-mse", {"a": 0.3, "b": -1.2})))
+    assert report.sentence.endswith(": your bent is error; the derivation has (a + b*x - y)*x")
 
 
 def test_an_endless_call_is_stopped() -> None:
