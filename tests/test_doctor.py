@@ -365,11 +365,6 @@ def test_the_two_of_a_square_and_the_half_of_a_loss_cancel(loss: str) -> None:
     assert f"It should be the {words}" in report.sentence
 
 
-def test_they_cancel_in_a_line_too() -> None:
-    report = st.check_gradient(without_x, faults.problem(faults.Setting("y ~ a + b*x", "half-mse", {"a": 0.3, "b": -1.2})))
-    assert report.sentence.endswith(": your bent is error; the derivation has (a + b*x - y)*x")
-
-
 def test_an_endless_call_is_stopped() -> None:
     user = UserGradient(lambda theta, rows: time.sleep(60), ["a"], ["x"], seconds=0.1)
     with pytest.raises(Exception, match="took more than"):
