@@ -342,10 +342,7 @@ BLANKS = {
 @pytest.mark.parametrize(("names", "answer"), [(names, answer) for names, answers in BLANKS.items() for answer in answers])
 def test_what_is_left_blank_is_named(names: str, answer: Callable[..., Any]) -> None:
     report = visit(answer, LINE)
-    assert (report.cause, report.sentence) == (
-        "form",
-        f"Your gradient cannot be used: there is no number for {names} yet (on 7 rows).",
-    )
+    assert (report.cause, report.sentence) == ("form", f"Your gradient is not filled in: there is no number for {names} yet.")
 
 
 def without_x(theta: Array, columns: dict[str, Array]) -> Array:
