@@ -333,6 +333,35 @@ def test_unusable_answers_are_form(name: str) -> None:
     assert report.cause == "form", report.text()
 
 
+BLANKS = {
+    "a, b": [lambda theta, columns: ..., lambda theta, columns: (None, ...), lambda theta, columns: (1.0, [None, None])],
+    "b": [lambda theta, columns: (1.0, ...), lambda theta, columns: np.array([np.mean(columns["x"]), None])],
+}
+
+
+@pytest.mark.parametrize(("names", "answer"), [(names, answer) for names, answers in BLANKS.items() for answer in answers])
+def test_what_is_left_blank_is_named(names: str, answer: Callable[..., Any]) -> None:
+    report = visit(answer, LINE)
+    assert (report.cause, report.sentence) == ("form", f"Your gradient is not filled in: there is no number for {names} yet.")
+
+
+def without_x(theta: Array, columns: dict[str, Array]) -> Array:
+    error = theta[0] + theta[1] * columns["x"] - columns["y"]
+    bent = error
+    return np.array([error.mean(), bent.mean()])
+
+
+FACTORS = {"mse": 2, "half-mse": 1, "sse": 2}
+
+
+@pytest.mark.parametrize("loss", FACTORS)
+def test_the_two_of_a_square_and_the_half_of_a_loss_cancel(loss: str) -> None:
+    line = faults.problem(faults.Setting("y ~ a + b*x", loss, {"a": 0.3, "b": -1.2}))
+    report = visit(lambda t, r: FACTORS[loss] * without_x(t, r) * (len(r["x"]) if loss == "sse" else 1), line)
+    words = f"{'sum' if loss == 'sse' else 'mean'} over the rows of {'2*' if FACTORS[loss] == 2 else ''}(a + b*x - y)*x."
+    assert f"It should be the {words}" in report.sentence
+
+
 def test_an_endless_call_is_stopped() -> None:
     user = UserGradient(lambda theta, rows: time.sleep(60), ["a"], ["x"], seconds=0.1)
     with pytest.raises(Exception, match="took more than"):

@@ -302,6 +302,8 @@ SHORT = [
     ("y ~ a/b*x", {"a": 1, "b": 2}, 1, "only a/b matters"),
     ("y ~ a + b + c*x", {"a": 1, "b": 1, "c": 1}, 2, "only a + b matters"),
     ("y ~ a - b + c*x", {"a": 1, "b": 2, "c": 1}, 2, "only a - b matters"),
+    ("y ~ a + 10*b + c*x", {"a": 1, "b": 2, "c": 1}, 2, "only a + 10*b matters"),
+    ("y ~ 2*b*x - 3*a*x + c", {"b": 1, "a": 2, "c": 1}, 2, "only b - 1.5*a matters"),
     ("y ~ a*exp(b + c*x)", {"a": 1, "b": 0, "c": 0}, 2, "a and b can change together without changing any prediction"),
     ("y ~ a*x + 0*b", {"a": 1, "b": 2}, 1, "b changes no prediction"),
     ("y ~ a*sin(w*x)", {"a": 0, "w": 2}, 1, "the data do not tell w at this point, but do beside it"),

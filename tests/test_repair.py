@@ -187,3 +187,17 @@ def test_two_faults_are_not_explained_by_one_line() -> None:
     broken, _ = changed(blind.original("straight"), "(15 * u**2 - 3) / 2", "10 * u**2")
     broken, _ = changed(broken, "2 * np.sum(e * p) / n", "2 * np.sum(e * u) / n")
     assert found(broken, "sine") == []
+
+
+def test_the_two_of_a_square_and_the_half_of_the_loss_cancel() -> None:
+    problem = Problem("y ~ a + b*x", {"x": [0.0, 1, 2, 4], "y": [1.0, 3, 2, 5]}, "half-mse", {"a": 0.3, "b": -1.2})
+    text = """
+import numpy as np
+
+def gradient(theta, columns):
+    error = theta[0] + theta[1] * columns["x"] - columns["y"]
+    bent = error
+    return np.array([error.mean(), bent.mean()])
+"""
+    (diagnosis, *_) = repair(blind.user(text, "gradient", problem), problem, cases(problem))
+    assert diagnosis.sentence == "line 6: your bent is error; the derivation has (a + b*x - y)*x"

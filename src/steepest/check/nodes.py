@@ -12,7 +12,7 @@ from steepest.calculus.derivation import Derivation
 from steepest.check.cases import Case
 from steepest.language.evaluate import evaluate
 from steepest.language.formula import Formula
-from steepest.language.program import COMPARISONS, Node, Program
+from steepest.language.program import COMPARISONS, Builder, Node, Program
 from steepest.language.text import to_text
 
 Array = np.ndarray[Any, Any]
@@ -63,6 +63,22 @@ def node_text(program: Program, index: int, formula: Formula) -> str:
     for word, instead in reversed(primes.items()):
         text = text.replace(word, instead)
     return text if len(text) <= LONG else text[: LONG - 1] + "…"
+
+
+def halved(b: Builder, node: int) -> int:
+    """node/2, which of 2*e*x is e*x."""
+    shorter = _without_two(b, node)
+    return b.add("/", node, b.number(2)) if shorter is None else shorter
+
+
+def _without_two(b: Builder, node: int) -> int | None:
+    if b.nodes[node].op != "*":
+        return None
+    first, last = b.nodes[node].args
+    if first == b.number(2):
+        return last
+    shorter = _without_two(b, first)
+    return None if shorter is None else b.add("*", shorter, last)
 
 
 def _primed(node: Node) -> str | None:

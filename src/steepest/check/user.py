@@ -60,6 +60,10 @@ class Unusable(Exception):
         self.line = line
 
 
+class Blank(Unusable):
+    """An answer with room in it for a number: None or `...`, as an exercise leaves it."""
+
+
 class TooLong(BaseException):
     """A call took longer than is allowed. Not an Exception: the user's own `except Exception` must not swallow it."""
 
@@ -166,6 +170,8 @@ def read(value: Any, parameters: Sequence[str]) -> Answer:
         first, value = _array(value[0]), value[1]
         loss = float(first) if first.dtype.kind in "fiub" else None
     size = len(parameters)
+    if blank := _blank(value, parameters):
+        raise Blank(f"there is no number for {blank} yet")
     array = _array(value)
     if array.dtype.kind == "O" or array.dtype.kind not in "fiub":
         raise Unusable(f"it must answer with {size} real numbers ({', '.join(parameters[:8])}); it answered with {_named(value)}")
@@ -173,6 +179,15 @@ def read(value: Any, parameters: Sequence[str]) -> Answer:
         raise Unusable(_misshapen(array, size))
     dtype = array.dtype
     return Answer(loss, array if dtype == np.longdouble else array.astype(np.float64), dtype)
+
+
+def _blank(value: Any, parameters: Sequence[str]) -> str:
+    """The parameters in whose place stands None or `...`."""
+    items = [...] * len(parameters) if value is ... else value
+    if isinstance(items, np.ndarray) and items.dtype.kind == "O" and items.ndim == 1:
+        items = items.tolist()
+    pairs = zip(parameters, items, strict=False) if isinstance(items, tuple | list) else ()
+    return ", ".join(name for name, item in pairs if item is None or item is ...)
 
 
 def _misshapen(array: Array, size: int) -> str:

@@ -10,6 +10,7 @@ from steepest.descent.objective import Array, Objective
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.tangent import tangent
 from steepest.insight.curvature import free_names, named
+from steepest.insight.sentences import few
 from steepest.language.names import printable
 
 NEARLY = 1e-8  # of a direction: how exactly it must change no row
@@ -56,22 +57,43 @@ def directions(objective: Objective, theta: Array) -> Array:
 
 
 def combination(nulls: tuple[Array, Array], points: tuple[Array, Array], names: tuple[str, ...]) -> str:
-    """What stays the same along all directions that change no prediction: a product, a sum, a ratio or a difference."""
+    """What stays the same along all directions that change no prediction: a product, a ratio, or a weighted sum."""
     moving = np.flatnonzero(np.max(np.abs(nulls[0]), axis=1) > NEARLY)
     listed = [printable(names[k], 40) for k in moving]
     if len(moving) == 1:
         return f"{listed[0]} changes no prediction"
     if nulls[0].shape == nulls[1].shape and nulls[0].shape[1] == len(moving) - 1:
-        ones, signs = np.ones(len(moving)), np.where(np.arange(len(moving)) == len(moving) - 1, -1.0, 1.0)
-        shapes = [("*".join(listed), ones, True), (" + ".join(listed), ones, False)]
-        if len(moving) == 2:
-            shapes += [("/".join(listed), signs, True), (" - ".join(listed), signs, False)]
-        for text, sign, relative in shapes:
+        ones = np.ones(len(moving))
+        powers = [("*".join(listed), ones)] + ([("/".join(listed), np.array([1.0, -1.0]))] if len(moving) == 2 else [])
+        for text, power in powers:
             with np.errstate(all="ignore"):  # the gradient of a product, by its value, is 1/x
-                slopes = [sign / x[moving] if relative else sign for x in points]
+                slopes = [power / x[moving] for x in points]
             if all(level(null[moving], slope) for null, slope in zip(nulls, slopes, strict=True)):
                 return f"only {text} matters"
+        weights = across(nulls[0][moving])
+        if level(nulls[1][moving], weights):
+            return f"only {weighted(weights, listed)} matters"
     return f"{', '.join(listed[:-1])} and {listed[-1]} can change together without changing any prediction"
+
+
+def across(null: Array) -> Array:
+    """What is orthogonal to all directions (k, k - 1), its smallest part ±1, its first one positive."""
+    weights: Array = np.linalg.svd(null)[0][:, -1]
+    parts = weights[np.abs(weights) > NEARLY]
+    weights /= np.min(np.abs(parts)) * np.sign(parts[0])
+    return weights
+
+
+def weighted(weights: Array, names: list[str]) -> str:
+    """A sum in words.
+
+    >>> weighted(np.array([10.0, -1.0]), ["m", "c"])
+    '10*m - c'
+    """
+    size = [few(abs(float(weight))) for weight in weights]
+    parts = [name if text == "1" else f"{text}*{name}" for text, name in zip(size, names, strict=True)]
+    signs = [" - " if weight < 0 else " + " for weight in weights]
+    return "".join(sign + part for sign, part, weight in zip(signs, parts, weights, strict=True) if abs(weight) > NEARLY)[3:]
 
 
 def level(null: Array, slope: Array) -> bool:

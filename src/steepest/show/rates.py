@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def plot_directions(explanation: Explanation, ax: Axes) -> Axes:
     values = np.abs(curvature.values[order])
     places = np.arange(len(order))
     ax.barh(places, values, height=0.62, color=[COLOURS[0] if curvature.values[k] > 0 else COLOURS[1] for k in order])
-    ax.set_yticks(places, [printable(curvature.named(k), 40) for k in order], parse_math=False)
+    ax.set_yticks(places, [_wrapped(curvature.named(k)) for k in order], parse_math=False)
     ax.invert_yaxis()
     if values.min() > 0 and values.max() > 10 * values.min():
         ax.set_xscale("log")
@@ -92,6 +93,11 @@ def plot_directions(explanation: Explanation, ax: Axes) -> Axes:
     where = "at the minimum" if explanation.there is not None else "here"
     ax.set_xlabel(f"curvature along it, {where}")
     return tidy(ax)
+
+
+def _wrapped(direction: str) -> str:
+    """Beside its bar: a long one in lines of two terms or so."""
+    return textwrap.fill(printable(direction, 200), 30, break_long_words=False, break_on_hyphens=False)
 
 
 def _marks(explanation: Explanation) -> list[float]:

@@ -7,6 +7,7 @@ derivation: what is left out or written twice is named.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +16,9 @@ from steepest.check.cases import Case
 from steepest.check.gradient.exam import FITTED, Exam, Reading, explained, gap, listed
 from steepest.check.gradient.factors import SEEN, Law, laws, shown
 from steepest.check.gradient.form import shown as shown_row
-from steepest.check.nodes import Nodes, node_text
+from steepest.check.nodes import Nodes, halved, node_text
 from steepest.check.report import Diagnosis
+from steepest.language.program import Builder, Program
 
 Array = np.ndarray[Any, Any]
 MISSING = ("is without its factor", "has one factor too many,")
@@ -238,14 +240,16 @@ def _rest(names: tuple[str, ...], right: list[int]) -> str:
 def _mathematics(exam: Exam, wrong: list[int]) -> str:
     """What each row adds to one or two derivatives, as the derivation has it, where that is short."""
     problem = exam.problem
-    program = problem.derivation.program("gradient")
-    texts = {k: node_text(program, program.outputs[f"gradient_{k}"], problem.derivation.formula) for k in wrong[:2]}
+    criterion, program = problem.derivation.criterion, problem.derivation.program("gradient")
+    builder, half = Builder(program.nodes), criterion.scale == Fraction(1, 2)
+    ends = {k: program.outputs[f"gradient_{k}"] for k in wrong[:2]}
+    nodes = {k: halved(builder, node) if half else node for k, node in ends.items()}
+    whole = Program(tuple(builder.nodes), {})
+    texts = {k: node_text(whole, node, problem.derivation.formula) for k, node in nodes.items()}
     if len(wrong) > 2 or any(text.endswith("…") for text in texts.values()):
         return ""
-    criterion = problem.derivation.criterion
-    how = (
-        "" if criterion.scale == 1 else f"{criterion.scale} times "
-    ) + f"the {'mean' if criterion.mean else 'sum'} over the rows of"
+    scale = "" if half or criterion.scale == 1 else f"{criterion.scale} times "
+    how = f"{scale}the {'mean' if criterion.mean else 'sum'} over the rows of"
     if len(wrong) == 1:
         return f" It should be {how} {texts[wrong[0]]}."
     return f" They should be {how} {listed([f'{text} (by {problem.parameters[k]})' for k, text in texts.items()])}."

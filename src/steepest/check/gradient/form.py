@@ -9,7 +9,7 @@ import numpy as np
 from steepest.check.cases import Case
 from steepest.check.gradient.exam import Exam, listed
 from steepest.check.report import Report
-from steepest.check.user import Answer, Unusable, read
+from steepest.check.user import Answer, Blank, Unusable, read
 
 
 def form(exam: Exam) -> Report | None:
@@ -22,13 +22,14 @@ def form(exam: Exam) -> Report | None:
 
 
 def _at(exam: Exam, case: Case) -> Report | None:
-    rows = f"on {case.n} rows"
     try:
         exam.user(case.theta, case.rows)  # finds out what the user's function is
         raw = exam.user.raw(case.theta, case.rows)
         answer = read(raw.value, exam.user.parameters)
+    except Blank as blank:
+        return _wrong(f"Your gradient is not filled in: {blank.sentence}.")
     except Unusable as problem:
-        return _wrong(f"Your gradient cannot be used: {problem.sentence} ({rows}).", problem.line)
+        return _wrong(f"Your gradient cannot be used: {problem.sentence} (on {case.n} rows).", problem.line)
     if raw.changed:
         return _wrong(
             f"The call changes its own input {listed(raw.changed)}: whoever called it goes on with other numbers. Work on a copy, "

@@ -15,7 +15,7 @@ import numpy as np
 from steepest.calculus.derivation import Derivation
 from steepest.calculus.listing import spelled
 from steepest.check.cases import Case, Subject
-from steepest.check.nodes import node_text
+from steepest.check.nodes import halved, node_text
 from steepest.language.evaluate import evaluate
 from steepest.language.program import COMPARISONS, LEAVES, Builder, Program
 
@@ -105,7 +105,7 @@ class Library:
         if abs(known.factor) == 2:
             node = b.add("*", b.number(2), node)
         elif abs(known.factor) == 0.5:
-            node = b.add("/", node, b.number(2))
+            node = halved(b, node)
         if known.factor < 0:
             node = b.add("neg", node)
         return node_text(Program(tuple(b.nodes), {}), node, self.derivation.formula)
