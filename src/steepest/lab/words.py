@@ -47,16 +47,9 @@ def lines(head: str, text: str) -> list[str]:
 
 
 def ascii_only(text: str) -> str:
-    """The same with characters of ASCII alone. A line that grows out of the terminal by it is wrapped.
+    """The same with characters of ASCII alone.
 
     >>> ascii_only("η = 0.1 → …")
     'eta = 0.1 -> ...'
     """
-    return "\n".join(part for line in text.split("\n") for part in _spelled(line))
-
-
-def _spelled(line: str) -> list[str]:
-    longer = line.translate(ASCII).encode("ascii", "replace").decode("ascii")
-    if len(line) > WIDTH or len(longer) <= WIDTH:
-        return [longer]
-    return textwrap.wrap(longer, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    return text.translate(ASCII).encode("ascii", "replace").decode("ascii")
