@@ -156,7 +156,7 @@ def blows_up(run: Run) -> str:
     trace = run.trace
     steps = sentences.count(int(trace.step[-1]))
     rate = "" if run.lr is None else f" with η={few(run.lr)}"
-    ended = "it was stopped at the last finite point" if trace.outcome in FAILED else "and it goes on rising"
+    ended = "it was stopped at the last finite point" if trace.outcome in FAILED else "it goes on rising"
     fell = (
         f"the loss first fell to {few(run.lowest)} at step {int(trace.step[run.best]):,}, then rose"
         if run.best

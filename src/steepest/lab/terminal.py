@@ -160,6 +160,8 @@ def _state(lab: Lab) -> list[str]:
     if lab.problem.columns.rows <= FEW:
         y, yhat = lab.problem.objective().rows("value", np.array(list(lab.theta.values()), dtype=float))[:2]
         said += [*lines("  true        ", some(y)), *lines("  predicted   ", some(yhat))]
+    if lab.outcome == "converged":
+        return [*said, "  next        nothing: it has converged"]
     if lab.outcome in BROKEN or not np.isfinite(ahead.loss):
         return [*said, *lines("  next        ", ahead.sentence)]
     return [*said, *lines("  next        ", f"{named(names, ahead.change, 4, '+')}  → loss {number(ahead.loss)}")]
