@@ -351,14 +351,14 @@ def without_x(theta: Array, columns: dict[str, Array]) -> Array:
     return np.array([error.mean(), bent.mean()])
 
 
-FACTORS = {"mse": 2, "half-mse": 1, "sse": 2}
+TWOS = {"mse": 2, "half-mse": 1, "sse": 2}
 
 
-@pytest.mark.parametrize("loss", FACTORS)
+@pytest.mark.parametrize("loss", TWOS)
 def test_the_two_of_a_square_and_the_half_of_a_loss_cancel(loss: str) -> None:
     line = faults.problem(faults.Setting("y ~ a + b*x", loss, {"a": 0.3, "b": -1.2}))
-    report = visit(lambda t, r: FACTORS[loss] * without_x(t, r) * (len(r["x"]) if loss == "sse" else 1), line)
-    words = f"{'sum' if loss == 'sse' else 'mean'} over the rows of {'2*' if FACTORS[loss] == 2 else ''}(a + b*x - y)*x."
+    report = visit(lambda t, r: TWOS[loss] * without_x(t, r) * (len(r["x"]) if loss == "sse" else 1), line)
+    words = f"{'sum' if loss == 'sse' else 'mean'} over the rows of {'2*' if TWOS[loss] == 2 else ''}(a + b*x - y)*x."
     assert f"It should be the {words}" in report.sentence
 
 
