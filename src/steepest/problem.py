@@ -47,8 +47,8 @@ class Problem:
 
     `formula`: "response ~ model"; names that are columns are predictors, all others are parameters.
     `data`: a mapping of names to arrays, a frame, the path of a .csv or .parquet file, "@name" of a shipped example, `sample(…)`.
-    `loss`: mse, half-mse, sse, mae, huber, log-cosh, logistic, cross-entropy, poisson, or an expression in `y` and `yhat`.
-    `start`: a mapping by name (a number, or {"value": 1, "fixed": True}), a vector, or `random(…)`; a parameter without one
+    `loss`: mse, half-mse, sse, mae, huber, log-cosh, soft-l1, cauchy, logistic, cross-entropy, poisson, or an expression in `y` and
+    `yhat`. `start`: a mapping by name (a number, or {"value": 1, "fixed": True}), a vector, or `random(…)`; a parameter without one
     starts at 1, with a warning. `weights`: one non-negative number a row, or the name of a column. `constants`: named numbers.
     `missing`: "refuse" or "drop" rows with missing values.
 

@@ -35,7 +35,7 @@ FormulaText = Annotated[
 ]
 DataText = Annotated[str, typer.Argument(metavar="DATA", help="A .csv, .tsv or .parquet file, or @name of a shipped example.")]
 
-Loss = Annotated[str, option("--loss", "LOSS", "mse (the default), half-mse, sse, mae, huber, log-cosh, logistic, "
+Loss = Annotated[str, option("--loss", "LOSS", "mse (the default), half-mse, sse, mae, huber, log-cosh, soft-l1, cauchy, logistic, "
                              "cross-entropy, poisson, or an expression in y and yhat.")]  # fmt: skip
 Start = Annotated[str, option("--start", "a=1,b=1/2", "Where to start; a parameter without a start begins at 1.")]
 Fix = Annotated[str, option("--fix", "a,b", "Parameters that stay at their start.")]

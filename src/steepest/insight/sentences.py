@@ -20,9 +20,11 @@ def few(value: float, digits: int = 4) -> str:
 
 
 def share(value: float) -> str:
-    """A part of 1 in words: "59 %", "0.4 %", "1.18 times"."""
+    """A part of 1 in words: "59 %", "0.4 %", "99.99 %", "1.18 times"."""
     if not value < 1:
         return f"{value:.3g} times" if value >= 1.005 else f"{value:.6g} times"
+    if value >= 0.995:
+        return f"{min(100 * value, 99.9999):.6g} %"
     return f"{100 * value:.0f} %" if value >= 0.01 else f"{100 * value:.1g} %"
 
 

@@ -55,7 +55,7 @@ def _answer(lab: Lab, word: str, ascii: bool) -> list[str]:
         factor = _number(word[1:])
         if not factor > 0:
             raise OptionError(f"{word} is no change of the rate: write *2 or /2")
-        return _after(lab.set_lr(lab.settings.lr * factor if word[0] == "*" else lab.settings.lr / factor))
+        return _answered(lab.set_lr(lab.settings.lr * factor if word[0] == "*" else lab.settings.lr / factor))
     name, _, rest = word.partition(" ")
     if name not in COMMANDS:
         raise OptionError(unknown("command", printable(name, 40), [*COMMANDS, "q"]))
@@ -66,6 +66,11 @@ def _after(lab: Lab) -> list[str]:
     return [*lines("", lab.say), *_state(lab)]
 
 
+def _answered(lab: Lab) -> list[str]:
+    """Another rate moves nothing: what the next step will do is all that is new."""
+    return [*lines("", lab.say), *_next(lab)]
+
+
 def _back(lab: Lab, rest: str, ascii: bool) -> list[str]:
     return _after(lab.back(_whole(rest) if rest else 1))
 
@@ -73,7 +78,7 @@ def _back(lab: Lab, rest: str, ascii: bool) -> list[str]:
 def _rate(lab: Lab, rest: str, ascii: bool) -> list[str]:
     if not rest:
         raise OptionError("lr needs a number: write lr 0.02")
-    return _after(lab.set_lr(rest if rest == "auto" else _number(rest)))
+    return _answered(lab.set_lr(rest if rest == "auto" else _number(rest)))
 
 
 def _method(lab: Lab, rest: str, ascii: bool) -> list[str]:
@@ -149,8 +154,7 @@ def _head(lab: Lab) -> list[str]:
 
 def _state(lab: Lab) -> list[str]:
     """Where it stands, and what the next step will do."""
-    ahead, names = lab.predict(), lab.problem.parameters
-    now = lab.settings
+    now, names = lab.settings, lab.problem.parameters
     batch = "" if now.batch == "full" else f", {now.batch:,} rows a step"
     said = [
         *lines(f"step {lab.number:,}   ", f"loss {number(lab.loss)}   {now.method}{_limit(lab)}{batch}"),
@@ -160,11 +164,18 @@ def _state(lab: Lab) -> list[str]:
     if lab.problem.columns.rows <= FEW:
         y, yhat = lab.problem.objective().rows("value", np.array(list(lab.theta.values()), dtype=float))[:2]
         said += [*lines("  true        ", some(y)), *lines("  predicted   ", some(yhat))]
+    return [*said, *_next(lab)]
+
+
+def _next(lab: Lab) -> list[str]:
+    """What the next step will do."""
+    ahead = lab.predict()
     if lab.outcome == "converged":
-        return [*said, "  next        nothing: it has converged"]
+        return ["  next        nothing: it has converged"]
     if lab.outcome in BROKEN or not np.isfinite(ahead.loss):
-        return [*said, *lines("  next        ", ahead.sentence)]
-    return [*said, *lines("  next        ", f"{named(names, ahead.change, 4, '+')}  → loss {number(ahead.loss)}")]
+        return lines("  next        ", ahead.sentence)
+    moves = named(lab.problem.parameters, ahead.change, 4, "+")
+    return lines("  next        ", f"{moves}  → loss {number(ahead.loss)}")
 
 
 def _limit(lab: Lab) -> str:

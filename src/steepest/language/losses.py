@@ -34,6 +34,16 @@ def _huber(k: str) -> str:
     return f"where(abs(yhat - y) <= {k}, (yhat - y)**2/2, {k}*(abs(yhat - y) - {k}/2))"
 
 
+def _soft_l1(k: str) -> str:
+    return f"2*(yhat - y)**2/(1 + sqrt(1 + ((yhat - y)/{k})**2))"  # 2k²(√(1 + (e/k)²) - 1), without its cancellation
+
+
+def _cauchy(k: str) -> str:
+    return f"{k}**2*log1p(((yhat - y)/{k})**2)"
+
+
+SCALED = {"huber": _huber, "soft-l1": _soft_l1, "cauchy": _cauchy}  # by the size of an error from which on it counts less
+
 _ROWS = (
     Loss("mse", _SQUARE, quadratic=True, source="Legendre 1805; the mean of squares"),
     Loss("half-mse", _SQUARE, scale=Fraction(1, 2), quadratic=True, source="half the mean of squares"),
@@ -41,6 +51,8 @@ _ROWS = (
     Loss("mae", "abs(yhat - y)", source="Laplace 1774"),
     Loss("huber", _huber("1.345"), source="Huber 1964; k = 1.345: Holland and Welsch 1977"),
     Loss("log-cosh", "logcosh(yhat - y)", source="Green 1990"),
+    Loss("soft-l1", _soft_l1("1"), source="Charbonnier et al. 1994"),
+    Loss("cauchy", _cauchy("1"), source="Dennis and Welsch 1978"),
     Loss("logistic", "softplus(yhat) - y*yhat", source="Cox 1958; yhat is the log-odds of y = 1", responses=(0, 1)),
     # The guards make 0·log(0) zero, as its limit is.
     Loss(
@@ -56,7 +68,7 @@ LOSSES: dict[str, Loss] = {row.name: row for row in _ROWS}
 
 
 def parse_loss(text: str) -> Loss:
-    """A loss by its name, `huber(0.5)`, or an expression in `y` and `yhat`, then averaged. Raises FormulaError.
+    """A loss by its name, as `huber(0.5)`, or an expression in `y` and `yhat`, which is averaged. Raises FormulaError.
 
     >>> parse_loss("half-mse").scale, parse_loss("abs(yhat - y)**1.5").name
     (Fraction(1, 2), 'abs(yhat - y)**1.5')
@@ -65,16 +77,14 @@ def parse_loss(text: str) -> Loss:
     name = text.strip()
     if name in LOSSES:
         return LOSSES[name]
-    start = tokens[0].position
-    if tokens[0].text == "huber" and [t.kind for t in tokens[1:]] == ["(", "number", ")", "end"]:
-        if number(tokens[2], text) == 0:
-            raise FormulaError("huber(k) needs k > 0", text, tokens[2].position)
-        return LOSSES["huber"]._replace(name=name, text=_huber(tokens[2].text))
+    start, word = tokens[0].position, name.partition("(")[0].strip()
+    if word in SCALED and [t.kind for t in tokens[-4:]] == ["(", "number", ")", "end"]:
+        if number(tokens[-3], text) == 0:
+            raise FormulaError(f"{word}(k) needs k > 0", text, tokens[-3].position)
+        return LOSSES[word]._replace(name=name, text=SCALED[word](tokens[-3].text))
     # A word that is no loss, but no formula either: 'rmse', 'log-loss', 'huber(-1)'.
-    if tokens[0].text in LOSSES:
-        raise FormulaError(
-            f"'{tokens[0].text}' takes no argument like that: write huber(1.345), or a loss by its name", text, start
-        )
+    if word in LOSSES:
+        raise FormulaError(f"'{word}' takes no argument like that: write huber(1.345), or a loss by its name", text, start)
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9_ -]*", name) and name not in ("y", "yhat"):
         raise FormulaError(f"{errors.unknown('loss', printable(name), LOSSES)}, or an expression in y and yhat", text, start)
     _check_names(text)
