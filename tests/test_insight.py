@@ -365,3 +365,37 @@ def test_gauss_newton_shrinks_the_error_as_is_said():
         errors.append(errors[-1] - np.linalg.lstsq(jacobian, a * np.exp(-b * x) - y, rcond=None)[0])
     factor = np.linalg.norm(errors[-1]) / np.linalg.norm(errors[-2])
     assert np.log(0.5) / np.log(factor) == pytest.approx(told.half_life, rel=0.05)
+
+
+def test_how_many_rows_are_as_much_signal_as_noise():
+    x = np.arange(1.0, 41.0)
+    problem = st.Problem("y ~ a + b*x", {"x": x / 20, "y": np.sin(x)}, start={"a": 0.5, "b": 0.0})
+    e = problem.explain(batch=8, lr=0.01)
+    gradients = problem.objective().rows("gradient", np.array([0.5, 0.0]))[1:]
+    spread = np.sum(np.var(gradients, axis=1))
+    noises = {size: spread * (40 - size) / (39 * size) for size in range(1, 41)}
+    first = next(size for size in noises if noises[size] <= np.sum(np.mean(gradients, axis=1) ** 2))
+    assert np.ceil(e.noise.even) == first > 1
+    assert f"below {first} rows a batch is more noise than signal." in " ".join(e.sentences)
+    assert "was measured on" not in " ".join(e.sentences)
+
+
+def test_at_the_minimum_all_rows_are_needed_and_all_are_looked_at():
+    x = np.linspace(0, 1, 30)
+    problem = st.Problem("y ~ a + b*x", {"x": x, "y": np.sin(9 * x)})
+    end = problem.fit().parameters
+    told = " ".join(problem.explain(batch=5, lr=0.01, at={**end, "a": end["a"] + 1e-7}).sentences)
+    assert "below 30 rows a batch is more noise than signal." in told
+    assert "was measured on" not in told
+
+
+def test_what_meets_every_row_does_not_hover():
+    x = np.linspace(0.1, 1, 20)
+    e = st.Problem("y ~ a*x", {"x": x, "y": 3 * x}, start={"a": 1}).explain(batch=4, lr=0.1)
+    assert "It does not hover: at the minimum every row is met exactly, and its gradient is zero." in e.sentences
+
+
+def test_a_large_data_set_is_looked_at_in_part():
+    x = np.linspace(0, 1, 20_001)
+    e = st.Problem("y ~ a*x", {"x": x, "y": 3 * x + 0.1 * np.sin(99 * x)}, start={"a": 1}).explain(batch=4, lr=0.1)
+    assert "The noise was measured on 20,000 of the 20,001 rows, evenly spaced." in e.sentences

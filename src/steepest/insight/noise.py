@@ -20,7 +20,7 @@ MOST = 12  # parameters up to which K is made
 
 
 class Noise(NamedTuple):
-    """`ratio` is tr C/‖ḡ‖²: so many rows make a batch whose gradient is as large as its noise; `signal` ‖ḡ‖²/tr Cov ξ of the batch.
+    """`ratio` is tr C/‖ḡ‖², `signal` ‖ḡ‖²/tr Cov ξ of the batch; a batch of `even` rows has a gradient as large as its noise.
 
     `spread` (k, k) is Cov ξ. `limit_here` and `limit` are the batch's largest stable rates at the point and at the minimum; `hover`
     (k, k) the covariance of theta around the minimum at the rate in use, for batches drawn independently, and `excess` the loss
@@ -31,6 +31,7 @@ class Noise(NamedTuple):
 
     batch: int | None
     ratio: float
+    even: float
     signal: float
     spread: Array
     limit_here: float | None
@@ -65,7 +66,8 @@ def noise(objective: Objective, theta: Array, end: Array | None, batch: int | No
     square, spread = float(mean @ mean), factor * covariance
     with np.errstate(all="ignore"):
         ratio, signal = float(np.divide(np.trace(covariance), square)), float(np.divide(square, np.trace(spread)))
-    none = Noise(batch, ratio, signal, spread, None, None, None, None, None, len(some))
+        even = float(n * np.divide(1, 1 + (n - 1) / ratio)) if ratio else 0.0  # where f·tr C = ‖ḡ‖²
+    none = Noise(batch, ratio, even, signal, spread, None, None, None, None, None, len(some))
     if not exact:
         return none
     near = None if end is None else rows(objective, end, size, some, True)

@@ -116,16 +116,18 @@ def hovers(noise: Noise, minimum: Minimum, rows: int) -> list[str]:
     """What batches do to a descent."""
     said = []
     if math.isfinite(noise.ratio):
-        rows = math.ceil(noise.ratio)
+        even = math.ceil(noise.even)
         said.append(
             f"Here tr C/‖g‖² is {few(noise.ratio, 3)}: "
             + (
                 "one row's gradient is more signal than noise."
-                if rows <= 1
-                else f"below {rows:,} rows a batch is more noise than signal."
+                if even <= 1
+                else f"below {even:,} rows a batch is more noise than signal."
             )
         )
-    if noise.excess is not None and noise.shuffled is not None and minimum.found:
+    if minimum.exact and noise.excess is not None:
+        said.append("It does not hover: at the minimum every row is met exactly, and its gradient is zero.")
+    elif noise.excess is not None and noise.shuffled is not None and minimum.found:
         said.append(
             f"It ends hovering: the loss stays about {few(noise.shuffled, 3)} above its minimum, {few(minimum.loss)}, "
             f"where each epoch goes through all rows, and {few(noise.excess, 3)} where batches are drawn independently."
