@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import steepest as st
+from steepest.insight.noise import noise
 from steepest.methods.table import EQUATIONS
 
 Array = np.ndarray[Any, Any]
@@ -399,3 +400,28 @@ def test_a_large_data_set_is_looked_at_in_part():
     x = np.linspace(0, 1, 20_001)
     e = st.Problem("y ~ a*x", {"x": x, "y": 3 * x + 0.1 * np.sin(99 * x)}, start={"a": 1}).explain(batch=4, lr=0.1)
     assert "The noise was measured on 20,000 of the 20,001 rows, evenly spaced." in e.sentences
+
+
+@pytest.mark.parametrize(("loss", "weighted"), [("mse", False), ("sse", True)])
+@pytest.mark.parametrize(("batch", "replacement"), [(11, False), (11, True)])
+def test_the_last_batch_of_an_epoch_the_weights_and_the_replacement_count(loss, weighted, batch, replacement):
+    x = np.random.default_rng(0).normal(size=20)
+    weights = np.full(20, 2.0) if weighted else None
+    problem = st.Problem("y ~ a + b*x", {"x": x, "y": np.sin(5 * x)}, loss, weights=weights, start={"a": 0, "b": 0})
+    rate = 0.05 * problem.explain(lr=1e-3).limit
+    trace = problem.descend(lr=rate, steps=6_000, batch=batch, full_loss=1, replacement=replacement)
+    minimum = problem.explain(lr=rate).minimum
+    above = float(np.mean(trace.full_loss[1000:])) - minimum.loss
+    plain = noise(problem.objective(), minimum.point, minimum.point, batch, rate, True, replacement)
+    assert (plain.excess if replacement else plain.shuffled) == pytest.approx(above, rel=0.12)
+
+
+@pytest.mark.parametrize("loss", ["mse", "sse"])
+def test_rows_without_weight_are_in_no_batch(loss):
+    x = np.linspace(0, 1, 20)
+    data = {"x": x, "y": np.sin(5 * x)}
+    weighted = st.Problem("y ~ a + b*x", data, loss, weights=np.where(x < 0.5, 0.0, 2.0)).explain(batch=3, lr=1e-3)
+    kept = {name: values[x >= 0.5] for name, values in data.items()}
+    alone = st.Problem("y ~ a + b*x", kept, loss, weights=np.full(10, 2.0)).explain(batch=3, lr=1e-3)
+    assert weighted.limit == pytest.approx(alone.limit) and weighted.noise.even == pytest.approx(alone.noise.even)
+    assert weighted.noise.excess == pytest.approx(alone.noise.excess)

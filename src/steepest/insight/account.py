@@ -140,12 +140,13 @@ def hovers(run: Run, near: Minimum) -> str:
     """What the noise of the batches does at the minimum."""
     size, least = int(run.trace.recipe["batch"]), few(near.loss)
     plain = run.method is not None and run.method.text == PLAIN
-    found = noise(run.objective, near.point, near.point, size, run.lr, plain)
+    again = bool(run.trace.recipe["replacement"])
+    found = noise(run.objective, near.point, near.point, size, run.lr, plain, again)
     if run.lr is None or found.limit is None:
         return f"The minimum is {least}; a smaller η or larger batches come nearer."
     if run.lr >= found.limit:
         return f"The minimum {least} needs η < {few(found.limit)} with batches of {size:,}."
-    above = found.excess if run.trace.recipe["replacement"] else found.shuffled
+    above = found.excess if again else found.shuffled
     return (
         f"The minimum is {least}. With batches of {size:,} the loss hovers about {few(above or 0.0, 2)} above it "
         f"at η={few(run.lr)}; any η below {few(found.limit)} is stable, a smaller one comes nearer."
