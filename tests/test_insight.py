@@ -74,7 +74,7 @@ def test_the_legendre_example_in_words(rate, seed):
     e = legendre(seed).explain(lr=rate)
     assert e.sentence == e.sentences[0] == WORDS[rate]
     assert e.sentences[1] == "d sets the speed limit, b makes you wait: the curvatures are 117.8 and 0.1931, κ = 610."
-    assert "Of the loss 0.231, 0.2265 is still to go; 0.004409 is what the model cannot do better." in e.sentences
+    assert "Of the loss 0.231, 0.2265 is still to go; 0.004409 is left at the minimum near." in e.sentences
     assert all(sentence.split()[0] in e.text() for sentence in e.sentences) and "<p>" in e._repr_html_()
 
 
@@ -425,3 +425,35 @@ def test_rows_without_weight_are_in_no_batch(loss):
     alone = st.Problem("y ~ a + b*x", kept, loss, weights=np.full(10, 2.0)).explain(batch=3, lr=1e-3)
     assert weighted.limit == pytest.approx(alone.limit) and weighted.noise.even == pytest.approx(alone.noise.even)
     assert weighted.noise.excess == pytest.approx(alone.noise.excess)
+
+
+def test_a_point_without_slope_that_is_no_minimum():
+    problem = st.Problem("y ~ a**2", {"y": [1.0, 2.0]}, start={"a": 0})
+    said = "This is no minimum: the loss can fall from 2.5 to 0.25. Start it elsewhere."
+    assert problem.explain().sentence == f"The gradient is zero to rounding here, and no rate leads away. {said}"
+    assert problem.descend().why().sentences == ("No step was taken: the gradient is zero at the start.", said)
+    assert problem.descend(steps=0).why().sentences[0].startswith("No step was taken")
+    assert st.Problem("y ~ a**2", {"y": [1.0, 2.0]}, start={"a": 1}).descend(steps=0).why().sentences == ("No step was taken.",)
+
+
+def test_another_minimum_may_be_lower():
+    x = np.linspace(0.1, 3, 40)
+    problem = st.Problem("y ~ sin(b*x)", {"x": x, "y": np.sin(5 * x)}, start={"b": 1})
+    found = problem.explain(lr=0.01)
+    assert found.minimum.loss > 0.1 and not found.minimum.only
+    assert "is left at the minimum near." in found.text() and "cannot do better" not in found.text()
+    assert "cannot do better" not in " ".join(problem.descend(lr=0.01, steps=3000).why().sentences)
+    assert st.Problem("y ~ b*x", {"x": x, "y": np.sin(5 * x)}, "huber(1.5)").explain(lr=0.01).minimum.only
+
+
+def test_a_small_gradient_is_not_rounding_because_another_is_large():
+    x = np.linspace(0.1, 3, 40)
+    problem = st.Problem("y ~ a + b*x", {"x": 1e13 * x, "y": np.exp(-x)}, start={"a": 1, "b": 1})
+    assert "symmetric" not in str(problem.descend(lr=0.5, steps=5).why())
+    assert "The gradient of a and c is nothing but rounding" in str(legendre().descend(lr=0.05, steps=100).why())
+
+
+def test_constants_with_which_no_rate_settles():
+    problem = st.Problem("y ~ w*x", "@triples")
+    said = problem.explain("momentum", lr=0.01, hyper={"mu": 1.5}).sentence
+    assert said == "momentum with these constants settles at no rate: its states grow by themselves."

@@ -60,7 +60,7 @@ def noise(
     objective: Objective, theta: Array, end: Array | None, batch: int | None, lr: float | None, plain: bool,
     replacement: bool = False,
 ) -> Noise:  # fmt: skip
-    """At theta, and around `end`, the minimum. `plain`: is the method plain descent? `replacement`: may a batch have a row twice?"""
+    """At theta, and around `end`, the minimum. `plain`: is the method plain descent? `replacement`: are rows drawn one by one?"""
     n = len(weighed(objective))
     size = min(batch or n, n)
     factor = 1 / size if replacement else (n - size) / ((n - 1) * size) if n > 1 else 0.0
