@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import steepest as st
+from steepest.insight.noise import noise
 from steepest.methods.table import EQUATIONS
 
 Array = np.ndarray[Any, Any]
@@ -73,7 +74,7 @@ def test_the_legendre_example_in_words(rate, seed):
     e = legendre(seed).explain(lr=rate)
     assert e.sentence == e.sentences[0] == WORDS[rate]
     assert e.sentences[1] == "d sets the speed limit, b makes you wait: the curvatures are 117.8 and 0.1931, κ = 610."
-    assert "Of the loss 0.231, 0.2265 is still to go; 0.004409 is what the model cannot do better." in e.sentences
+    assert "Of the loss 0.231, 0.2265 is still to go; 0.004409 is left at the minimum near." in e.sentences
     assert all(sentence.split()[0] in e.text() for sentence in e.sentences) and "<p>" in e._repr_html_()
 
 
@@ -367,3 +368,94 @@ def test_gauss_newton_shrinks_the_error_as_is_said():
         errors.append(errors[-1] - np.linalg.lstsq(jacobian, a * np.exp(-b * x) - y, rcond=None)[0])
     factor = np.linalg.norm(errors[-1]) / np.linalg.norm(errors[-2])
     assert np.log(0.5) / np.log(factor) == pytest.approx(told.half_life, rel=0.05)
+
+
+def test_how_many_rows_are_as_much_signal_as_noise():
+    x = np.arange(1.0, 41.0)
+    problem = st.Problem("y ~ a + b*x", {"x": x / 20, "y": np.sin(x)}, start={"a": 0.5, "b": 0.0})
+    e = problem.explain(batch=8, lr=0.01)
+    gradients = problem.objective().rows("gradient", np.array([0.5, 0.0]))[1:]
+    spread = np.sum(np.var(gradients, axis=1))
+    noises = {size: spread * (40 - size) / (39 * size) for size in range(1, 41)}
+    first = next(size for size in noises if noises[size] <= np.sum(np.mean(gradients, axis=1) ** 2))
+    assert np.ceil(e.noise.even) == first > 1
+    assert f"below {first} rows a batch is more noise than signal." in " ".join(e.sentences)
+    assert "was measured on" not in " ".join(e.sentences)
+
+
+def test_at_the_minimum_all_rows_are_needed_and_all_are_looked_at():
+    x = np.linspace(0, 1, 30)
+    problem = st.Problem("y ~ a + b*x", {"x": x, "y": np.sin(9 * x)})
+    end = problem.fit().parameters
+    told = " ".join(problem.explain(batch=5, lr=0.01, at={**end, "a": end["a"] + 1e-7}).sentences)
+    assert "below 30 rows a batch is more noise than signal." in told
+    assert "was measured on" not in told
+
+
+def test_what_meets_every_row_does_not_hover():
+    x = np.linspace(0.1, 1, 20)
+    e = st.Problem("y ~ a*x", {"x": x, "y": 3 * x}, start={"a": 1}).explain(batch=4, lr=0.1)
+    assert "It does not hover: at the minimum every row is met exactly, and its gradient is zero." in e.sentences
+
+
+def test_a_large_data_set_is_looked_at_in_part():
+    x = np.linspace(0, 1, 20_001)
+    e = st.Problem("y ~ a*x", {"x": x, "y": 3 * x + 0.1 * np.sin(99 * x)}, start={"a": 1}).explain(batch=4, lr=0.1)
+    assert "The noise was measured on 20,000 of the 20,001 rows, evenly spaced." in e.sentences
+
+
+@pytest.mark.parametrize(("loss", "weighted"), [("mse", False), ("sse", True)])
+@pytest.mark.parametrize(("batch", "replacement"), [(11, False), (11, True)])
+def test_the_last_batch_of_an_epoch_the_weights_and_the_replacement_count(loss, weighted, batch, replacement):
+    x = np.random.default_rng(0).normal(size=20)
+    weights = np.full(20, 2.0) if weighted else None
+    problem = st.Problem("y ~ a + b*x", {"x": x, "y": np.sin(5 * x)}, loss, weights=weights, start={"a": 0, "b": 0})
+    rate = 0.05 * problem.explain(lr=1e-3).limit
+    trace = problem.descend(lr=rate, steps=6_000, batch=batch, full_loss=1, replacement=replacement)
+    minimum = problem.explain(lr=rate).minimum
+    above = float(np.mean(trace.full_loss[1000:])) - minimum.loss
+    plain = noise(problem.objective(), minimum.point, minimum.point, batch, rate, True, replacement)
+    assert (plain.excess if replacement else plain.shuffled) == pytest.approx(above, rel=0.12)
+
+
+@pytest.mark.parametrize("loss", ["mse", "sse"])
+def test_rows_without_weight_are_in_no_batch(loss):
+    x = np.linspace(0, 1, 20)
+    data = {"x": x, "y": np.sin(5 * x)}
+    weighted = st.Problem("y ~ a + b*x", data, loss, weights=np.where(x < 0.5, 0.0, 2.0)).explain(batch=3, lr=1e-3)
+    kept = {name: values[x >= 0.5] for name, values in data.items()}
+    alone = st.Problem("y ~ a + b*x", kept, loss, weights=np.full(10, 2.0)).explain(batch=3, lr=1e-3)
+    assert weighted.limit == pytest.approx(alone.limit) and weighted.noise.even == pytest.approx(alone.noise.even)
+    assert weighted.noise.excess == pytest.approx(alone.noise.excess)
+
+
+def test_a_point_without_slope_that_is_no_minimum():
+    problem = st.Problem("y ~ a**2", {"y": [1.0, 2.0]}, start={"a": 0})
+    said = "This is no minimum: the loss can fall from 2.5 to 0.25. Start it elsewhere."
+    assert problem.explain().sentence == f"The gradient is zero to rounding here, and no rate leads away. {said}"
+    assert problem.descend().why().sentences == ("No step was taken: the gradient is zero at the start.", said)
+    assert problem.descend(steps=0).why().sentences[0].startswith("No step was taken")
+    assert st.Problem("y ~ a**2", {"y": [1.0, 2.0]}, start={"a": 1}).descend(steps=0).why().sentences == ("No step was taken.",)
+
+
+def test_another_minimum_may_be_lower():
+    x = np.linspace(0.1, 3, 40)
+    problem = st.Problem("y ~ sin(b*x)", {"x": x, "y": np.sin(5 * x)}, start={"b": 1})
+    found = problem.explain(lr=0.01)
+    assert found.minimum.loss > 0.1 and not found.minimum.only
+    assert "is left at the minimum near." in found.text() and "cannot do better" not in found.text()
+    assert "cannot do better" not in " ".join(problem.descend(lr=0.01, steps=3000).why().sentences)
+    assert st.Problem("y ~ b*x", {"x": x, "y": np.sin(5 * x)}, "huber(1.5)").explain(lr=0.01).minimum.only
+
+
+def test_a_small_gradient_is_not_rounding_because_another_is_large():
+    x = np.linspace(0.1, 3, 40)
+    problem = st.Problem("y ~ a + b*x", {"x": 1e13 * x, "y": np.exp(-x)}, start={"a": 1, "b": 1})
+    assert "symmetric" not in str(problem.descend(lr=0.5, steps=5).why())
+    assert "The gradient of a and c is nothing but rounding" in str(legendre().descend(lr=0.05, steps=100).why())
+
+
+def test_constants_with_which_no_rate_settles():
+    problem = st.Problem("y ~ w*x", "@triples")
+    said = problem.explain("momentum", lr=0.01, hyper={"mu": 1.5}).sentence
+    assert said == "momentum with these constants settles at no rate: its states grow by themselves."

@@ -13,14 +13,14 @@ from steepest.insight import sentences
 from steepest.insight.curvature import free_names
 from steepest.insight.limits import Modes
 from steepest.insight.minimum import Minimum
-from steepest.insight.noise import noise
+from steepest.insight.noise import idle, noise
 from steepest.insight.sentences import few
-from steepest.insight.setting import SEEN
 from steepest.insight.sharpness import Sharpness
 from steepest.insight.verdict import FAILED, Verdict
 from steepest.language.names import printable
 from steepest.methods.equations import Method
 
+LOWER = 1e-9  # of the loss: what lies lower by more is another point
 KEPT = 1e-9  # of the largest move: a parameter that moved less has stayed
 
 
@@ -63,7 +63,7 @@ def settled(run: Run) -> list[str]:
     loss, start = float(run.trace.full_loss[-1]), float(run.trace.full_loss[0])
     steps = sentences.count(int(run.trace.step[-1]))
     if not run.trace.step[-1]:
-        return ["No step was taken."]
+        return no_step(run, start)
     first = f"It converges: in {steps} the loss fell from {few(start)} to {few(loss)}."
     if run.near is None:
         return [first]
@@ -78,6 +78,18 @@ def settled(run: Run) -> list[str]:
             said.append(later(run, factors))
         said.append(sentences.roles(run.there.felt))
     return said
+
+
+def no_step(run: Run, loss: float) -> list[str]:
+    """At once at rest: at a minimum, or at another point without slope."""
+    if run.trace.outcome != "converged" or not idle(run.objective, run.trace.theta[0].astype(float)).all():
+        return ["No step was taken."]
+    said = "No step was taken: the gradient is zero at the start."
+    if run.near is None or not run.near.found:
+        return [said]
+    if run.near.loss < loss - LOWER * abs(loss):
+        return [said, sentences.no_minimum(run.near, loss)]
+    return [said, sentences.to_go(run.near._replace(gap=loss - run.near.loss), loss)]
 
 
 def later(run: Run, factors: list[float]) -> str:
@@ -96,7 +108,7 @@ def unbounded(near: Minimum) -> str:
 
 def cycles(run: Run) -> str:
     low, high = run.verdict.losses[0], run.verdict.losses[-1]
-    where = f"at loss {few(low)}" if high - low <= 1e-6 * abs(high) else f"at losses between {few(low)} and {few(high)}"
+    where = f"at loss {few(low)}" if few(low) == few(high) else f"at losses between {few(low)} and {few(high)}"
     return f"It cycles: it repeats every {run.verdict.period} steps, {where}, read after step {run.verdict.since:,}."
 
 
@@ -140,12 +152,13 @@ def hovers(run: Run, near: Minimum) -> str:
     """What the noise of the batches does at the minimum."""
     size, least = int(run.trace.recipe["batch"]), few(near.loss)
     plain = run.method is not None and run.method.text == PLAIN
-    found = noise(run.objective, near.point, near.point, size, run.lr, plain)
+    again = bool(run.trace.recipe["replacement"])
+    found = noise(run.objective, near.point, near.point, size, run.lr, plain, again)
     if run.lr is None or found.limit is None:
         return f"The minimum is {least}; a smaller η or larger batches come nearer."
     if run.lr >= found.limit:
         return f"The minimum {least} needs η < {few(found.limit)} with batches of {size:,}."
-    above = found.excess if run.trace.recipe["replacement"] else found.shuffled
+    above = found.excess if again else found.shuffled
     return (
         f"The minimum is {least}. With batches of {size:,} the loss hovers about {few(above or 0.0, 2)} above it "
         f"at η={few(run.lr)}; any η below {few(found.limit)} is stable, a smaller one comes nearer."
@@ -199,11 +212,10 @@ def by_chance(run: Run) -> list[str]:
     if run.verdict.word != "cycles" and run.limit and run.lr and run.lr > run.limit:
         said.append("Above the limit rounding grows too: another order of the rows, or another machine, gives other step numbers.")
     free, thetas = run.objective.free, run.trace.theta.astype(float)
-    first = np.abs(run.trace.gradient[0].astype(float)[free])
     moved = np.max(np.abs(thetas[: run.best + 1] - thetas[0]), axis=0)[free]
-    idle = (first <= SEEN * np.max(first, initial=0.0)) & (moved <= KEPT * np.max(moved, initial=0.0))
-    if idle.any() and not idle.all():
-        names = [printable(name, 40) for name, still in zip(free_names(run.objective), idle, strict=True) if still]
+    still = idle(run.objective, thetas[0]) & (moved <= KEPT * np.max(moved, initial=0.0))
+    if still.any() and not still.all():
+        names = [printable(name, 40) for name, rests in zip(free_names(run.objective), still, strict=True) if rests]
         listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
         said.append(f"The gradient of {listed} is nothing but rounding: the start is symmetric, and only rounding can break that.")
     return said

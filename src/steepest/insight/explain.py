@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+LOWER = 1e-9  # of the loss: what lies lower by more is another point
+
+
 @dataclass(frozen=True)
 class Explanation:
     """The largest stable rates of a method, what its rate will do, and why, in the user's symbols.
@@ -282,8 +285,12 @@ def told(e: Explanation) -> tuple[str, ...]:
 def rate_sentence(e: Explanation) -> str:
     if e.lr is None:
         return f"{e.method} finds its own steps: there is no rate to choose."
-    if e.ray.limit == 0 and not e.minimum.found:
+    if e.ray.flat and not e.minimum.found:
         return f"The gradient is zero to rounding here, and this is no minimum ({e.minimum.reason}): no rate leads away."
+    if e.ray.flat and e.minimum.gap > LOWER * abs(e.loss):
+        return f"The gradient is zero to rounding here, and no rate leads away. {sentences.no_minimum(e.minimum, e.loss)}"
+    if e.limit_at_minimum == 0 or e.limit == 0:
+        return f"{e.method} with these constants settles at no rate: its states grow by themselves."
     if e.modes is not None and e.limit_at_minimum:
         if e.batch is not None:
             return sentences.with_batches(e.lr, e.limit_at_minimum, e.batch, e.modes, known=e.noise.limit is not None)

@@ -11,6 +11,7 @@ from steepest.descent.objective import Array, Objective
 from steepest.errors import SteepestWarning
 from steepest.fitting.fit import fit
 from steepest.fitting.free_loss import FreeLoss
+from steepest.language.losses import LOSSES
 
 STILL = 1e-9  # of the loss: in a valley, what a step across it may still gain
 FAR = 1e3
@@ -22,7 +23,8 @@ class Minimum(NamedTuple):
 
     `theta` by name, `point` (p,) the same; `loss` there. `gap` is what the loss at the point is above it, still to go; `misfit`
     what the model cannot do better: the loss itself. `found` is False where there is no minimum, and `reason` says why; `valley`:
-    a whole line of points is as low; `exact`: the model meets the data but for rounding.
+    a whole line of points is as low; `exact`: the model meets the data but for rounding; `only`: it is known that there is no lower
+    one, as for a linear model and a convex loss.
     """
 
     theta: dict[str, float]
@@ -32,6 +34,7 @@ class Minimum(NamedTuple):
     found: bool
     valley: bool
     exact: bool
+    only: bool
     reason: str
 
     @property
@@ -48,9 +51,10 @@ def minimum(objective: Objective, theta: Array, loss: float) -> Minimum:
     valley = "tell only" in end.reason
     if valley and not found:
         found = is_floor(objective, end.theta, theta)
-    return Minimum(
-        end.parameters, end.theta, end.loss, loss - end.loss, found, valley, meets(objective, end.theta, end.loss), end.reason
-    )
+    derivation = objective.derivation
+    exact, convex = meets(objective, end.theta, end.loss), derivation.criterion.name.partition("(")[0] in LOSSES
+    only = derivation.is_linear and convex
+    return Minimum(end.parameters, end.theta, end.loss, loss - end.loss, found, valley, exact, only, end.reason)
 
 
 def meets(objective: Objective, end: Array, loss: float) -> bool:

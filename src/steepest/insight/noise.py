@@ -15,12 +15,14 @@ import numpy as np
 from steepest.descent.objective import Array, Objective
 from steepest.insight.curvature import spectrum
 
+MOST_STEPS = 100_000  # of an epoch
 MOST_ROWS = 20_000  # rows that are looked at one by one; of more, so many evenly spaced ones
+ROUNDING = 1e-12  # of what the rows add up to
 MOST = 12  # parameters up to which K is made
 
 
 class Noise(NamedTuple):
-    """`ratio` is tr C/‖ḡ‖²: so many rows make a batch whose gradient is as large as its noise; `signal` ‖ḡ‖²/tr Cov ξ of the batch.
+    """`ratio` is tr C/‖ḡ‖², `signal` ‖ḡ‖²/tr Cov ξ of the batch; a batch of `even` rows has a gradient as large as its noise.
 
     `spread` (k, k) is Cov ξ. `limit_here` and `limit` are the batch's largest stable rates at the point and at the minimum; `hover`
     (k, k) the covariance of theta around the minimum at the rate in use, for batches drawn independently, and `excess` the loss
@@ -31,6 +33,7 @@ class Noise(NamedTuple):
 
     batch: int | None
     ratio: float
+    even: float
     signal: float
     spread: Array
     limit_here: float | None
@@ -53,19 +56,23 @@ class Rows(NamedTuple):
         return centred.T @ centred / len(centred)  # type: ignore[no-any-return]
 
 
-def noise(objective: Objective, theta: Array, end: Array | None, batch: int | None, lr: float | None, plain: bool) -> Noise:
-    """At theta, and around `end`, the minimum. `plain`: is the method plain descent?"""
-    n = objective.columns.rows if objective.weights is None else int(np.count_nonzero(objective.weights))
+def noise(
+    objective: Objective, theta: Array, end: Array | None, batch: int | None, lr: float | None, plain: bool,
+    replacement: bool = False,
+) -> Noise:  # fmt: skip
+    """At theta, and around `end`, the minimum. `plain`: is the method plain descent? `replacement`: are rows drawn one by one?"""
+    n = len(weighed(objective))
     size = min(batch or n, n)
-    factor = (n - size) / ((n - 1) * size) if n > 1 else 0.0
+    factor = 1 / size if replacement else (n - size) / ((n - 1) * size) if n > 1 else 0.0
     exact = plain and batch is not None and len(objective.free) <= MOST
-    some = evenly(objective.columns.rows)
+    some = evenly(weighed(objective))
     first = rows(objective, theta, size, some, exact)
     mean, covariance = np.mean(first.gradients, axis=0), first.covariance
     square, spread = float(mean @ mean), factor * covariance
     with np.errstate(all="ignore"):
         ratio, signal = float(np.divide(np.trace(covariance), square)), float(np.divide(square, np.trace(spread)))
-    none = Noise(batch, ratio, signal, spread, None, None, None, None, None, len(some))
+        even = float(n * np.divide(1, 1 + (n - 1) / ratio)) if ratio else 0.0  # where f·tr C = ‖ḡ‖²
+    none = Noise(batch, ratio, even, signal, spread, None, None, None, None, None, len(some))
     if not exact:
         return none
     near = None if end is None else rows(objective, end, size, some, True)
@@ -81,19 +88,38 @@ def noise(objective: Objective, theta: Array, end: Array | None, batch: int | No
     unit = 1.0 if objective.derivation.criterion.mean else n / size  # from the batch's loss to that of all rows
     excess = float(np.sum(hessian * hover)) / 2 * unit
     return none._replace(
-        limit_here=here, limit=limit, hover=hover, excess=excess, shuffled=unit * in_epochs(near, hover, lr, n, size)
+        limit_here=here,
+        limit=limit,
+        hover=hover,
+        excess=excess,
+        shuffled=unit * in_epochs(near, hover, lr, n, size, objective.derivation.criterion.mean),
     )
 
 
-def evenly(count: int) -> Array:
-    return np.unique(np.linspace(0, count - 1, min(count, MOST_ROWS)).astype(int))
+def idle(objective: Objective, theta: Array) -> Array:
+    """Which parts of the gradient are nothing but the rounding of what the rows add up to, (k,) of bool."""
+    found = rows(objective, theta, len(weighed(objective)), evenly(weighed(objective)), False).gradients
+    gradient = np.abs(objective.at(theta).gradient[objective.free].astype(float))
+    with np.errstate(all="ignore"):
+        small: Array = gradient <= ROUNDING * np.mean(np.abs(found), axis=0)
+    return small
+
+
+def weighed(objective: Objective) -> Array:
+    """The rows that batches are drawn from: those with a weight."""
+    return np.arange(objective.columns.rows) if objective.weights is None else np.flatnonzero(objective.weights)
+
+
+def evenly(known: Array) -> Array:
+    kept: Array = known[np.unique(np.linspace(0, len(known) - 1, min(len(known), MOST_ROWS)).astype(int))]
+    return kept
 
 
 def rows(objective: Objective, theta: Array, batch: int, some: Array, with_hessians: bool) -> Rows:
     part, free, size = objective.on(some), objective.free, len(theta)
     loss = objective.derivation.criterion
     unit = float(loss.scale) * (1 if loss.mean else batch)
-    weights = np.ones(len(some)) if part.weights is None else part.weights / np.mean(part.weights)
+    weights = np.ones(len(some)) if part.weights is None else part.weights / (np.mean(part.weights) if loss.mean else 1.0)
     lines = part.rows("hessian" if with_hessians else "gradient", theta).astype(float) * (unit * weights)
     gradients = lines[1 : 1 + size][free].T
     if not with_hessians:
@@ -145,31 +171,31 @@ def hovering(found: Rows, factor: float, lr: float) -> Array:
     return hover
 
 
-def in_epochs(found: Rows, hover: Array, lr: float, n: int, batch: int) -> float:
+def in_epochs(found: Rows, hover: Array, lr: float, n: int, batch: int, mean: bool) -> float:
     """The excess of the loss where each epoch goes through all rows once, so that its batches' noise adds up to nothing.
 
     Two batches of an epoch have Cov(ξ, ξ') = -C/(n - 1). Along the directions of H, with a = 1 - ηλ, the covariance P of the error
     and Q of error and noise move as P → aPa - η(aQ + Qa) + η²fC and Q → aQ + ηC/(n - 1), Q = 0 at the start of an epoch; P is the
-    same after one. The spread of the batches' Hessians adds to C what it does for independent batches.
+    same after one. The spread of the batches' Hessians adds to C what it does for independent batches. The last batch has the rows
+    that are left; a sum over it (`mean` False) is a part of the others'.
     """
     assert found.hessians is not None
     shape = spectrum(np.mean(found.hessians, axis=0), ("",) * found.hessians.shape[1])
-    axes, size = shape.directions, len(shape.values)
-    bent = (spread_of(found.hessians) @ hover.ravel()).reshape(size, size)
+    axes = shape.directions
+    bent = (spread_of(found.hessians) @ hover.ravel()).reshape(hover.shape)
     push = axes.T @ (found.covariance + bent) @ axes
-    a = 1 - lr * shape.values
-    factor, steps = (n - batch) / ((n - 1) * batch), max(1, n // batch)
-    both = np.multiply.outer(a, a)
-    error, noise_, total, along = np.zeros_like(both), np.zeros_like(both), np.zeros_like(both), []
-    power = np.ones_like(both)
-    for _ in range(min(steps, 100_000)):
+    sizes = ([batch] * (n // batch) + [n % batch] * (n % batch > 0))[-MOST_STEPS:]
+    error, noise_, total, along = np.zeros_like(push), np.zeros_like(push), np.zeros_like(push), []
+    power = np.ones_like(push)
+    for size in sizes:
+        eta = lr if mean else lr * size / batch
+        a = (1 - eta * shape.values)[:, None]
         along.append(float(shape.values @ np.diag(error)))
         total += power
-        cross = a[:, None] * noise_
-        error = both * error - lr * (cross + cross.T) + lr**2 * factor * push
-        noise_ = a[:, None] * noise_ + lr * push / (n - 1)
-        power = power * both
+        cross = a * noise_
+        error = a * a.T * error - eta * (cross + cross.T) + eta**2 * (n - size) / ((n - 1) * size) * push
+        noise_ = a * noise_ + eta * push / (n - 1)
+        power = power * a * a.T
     with np.errstate(all="ignore"):
         begin = np.where(np.abs(1 - power) > 1e-300, error / (1 - power), 0.0)
-    mean = np.mean(along) + float(shape.values @ np.diag(begin * total)) / min(steps, 100_000)
-    return float(mean) / 2
+    return (float(np.mean(along)) + float(shape.values @ np.diag(begin * total)) / len(sizes)) / 2

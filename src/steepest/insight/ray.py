@@ -23,7 +23,7 @@ class Ray(NamedTuple):
 
     `best` is the rate that lowers the loss most in one step, `best_loss` the loss there; `limit` the largest rate up to which every
     step lowers the loss: None where no rate raises it, 0 where none lowers it. `again`: a rate above that lowers it too, if one was
-    seen.
+    seen. `flat`: is the gradient zero, but for rounding?
     """
 
     now: float
@@ -32,6 +32,7 @@ class Ray(NamedTuple):
     limit: float | None
     again: float | None
     loss: Callable[[float], float]
+    flat: bool = False
 
 
 def ray(objective: Objective, point: Point, after: Callable[[float], Array], hessian: Array) -> Ray:
@@ -46,10 +47,10 @@ def ray(objective: Objective, point: Point, after: Callable[[float], Array], hes
     move = after(1.0) - point.theta
     slope, bend = float(point.gradient @ move), abs(float(move @ hessian @ move))
     if not slope < 0 or not np.isfinite(bend):
-        return Ray(now, 0.0, now, 0.0, None, loss)
+        return Ray(now, 0.0, now, 0.0, None, loss, slope == 0)
     scale = -slope / bend if bend > 0 else 1.0
     if -slope * scale <= NOTHING * abs(now):
-        return Ray(now, 0.0, now, 0.0, None, loss)
+        return Ray(now, 0.0, now, 0.0, None, loss, True)
     first = lower(loss, now, FIRST * scale)
     if first is None:
         return Ray(now, 0.0, now, 0.0, None, loss)

@@ -118,16 +118,18 @@ def hovers(noise: Noise, minimum: Minimum, rows: int) -> list[str]:
     """What batches do to a descent."""
     said = []
     if math.isfinite(noise.ratio):
-        rows = math.ceil(noise.ratio)
+        even = math.ceil(noise.even)
         said.append(
             f"Here tr C/‖g‖² is {few(noise.ratio, 3)}: "
             + (
                 "one row's gradient is more signal than noise."
-                if rows <= 1
-                else f"below {rows:,} rows a batch is more noise than signal."
+                if even <= 1
+                else f"below {even:,} rows a batch is more noise than signal."
             )
         )
-    if noise.excess is not None and noise.shuffled is not None and minimum.found:
+    if minimum.exact and noise.excess is not None:
+        said.append("It does not hover: at the minimum every row is met exactly, and its gradient is zero.")
+    elif noise.excess is not None and noise.shuffled is not None and minimum.found:
         said.append(
             f"It ends hovering: the loss stays about {few(noise.shuffled, 3)} above its minimum, {few(minimum.loss)}, "
             f"where each epoch goes through all rows, and {few(noise.excess, 3)} where batches are drawn independently."
@@ -171,17 +173,25 @@ def here(felt: Curvature, limit: float | None) -> str:
 def one_step(ray: Ray) -> str:
     """The ray in a sentence."""
     if ray.limit == 0:
-        return "No rate lowers the loss in the next step: the gradient is zero to rounding."
+        return "No rate lowers the loss in the next step" + (": the gradient is zero to rounding." if ray.flat else ".")
     best = f"In one step η={few(ray.best)} lowers the loss most, to {few(ray.best_loss)}"
     if ray.limit is None:
         return f"{best}; no rate was found that raises it."
     return f"{best}; every η up to {few(ray.limit)} lowers it."
 
 
+def no_minimum(minimum: Minimum, loss: float) -> str:
+    """A point without slope that is no minimum."""
+    return f"This is no minimum: the loss can fall from {few(loss)} to {few(minimum.loss)}. Start it elsewhere."
+
+
 def to_go(minimum: Minimum, loss: float) -> str:
     """Not there yet, and cannot do better."""
     if minimum.gap <= 1e-12 * abs(loss):
-        return f"The loss {few(loss)} is at its minimum: the model cannot do better."
+        if minimum.only or minimum.exact:
+            return f"The loss {few(loss)} is at its minimum: the model cannot do better."
+        return f"The loss {few(loss)} is at a minimum: nothing near it is lower."
     if minimum.exact:
         return f"All of the loss {few(loss)} is still to go: the model can meet the data exactly."
-    return f"Of the loss {few(loss)}, {few(minimum.gap)} is still to go; {few(minimum.misfit)} is what the model cannot do better."
+    left = "is what the model cannot do better" if minimum.only else "is left at the minimum near"
+    return f"Of the loss {few(loss)}, {few(minimum.gap)} is still to go; {few(minimum.misfit)} {left}."

@@ -16,11 +16,10 @@ from steepest.descent.run import METHOD_WORDS, whole
 from steepest.descent.trace import Trace
 from steepest.errors import OptionError
 from steepest.insight.limits import scales_of
+from steepest.insight.noise import idle
 from steepest.methods.code.table import CODE
 from steepest.methods.equations import Method
 from steepest.methods.options import read_options
-
-SEEN = 1e-12  # of the largest: a gradient below has no scale of its own yet
 
 
 class Setting(NamedTuple):
@@ -98,13 +97,11 @@ def scales(objective: Objective, method: Method, stand: Stand, lr: float) -> tup
 
     Where the gradient of a parameter has been nothing but rounding, its scale is that of rounding.
     """
-    everything = np.ones(len(objective.free), dtype=bool)
     if not method.freeze:
-        return {}, everything
+        return {}, np.ones(len(objective.free), dtype=bool)
     _, states = stepper(objective, method, stand)(lr)
     found = scales_of(method, dict(zip(method.states, states, strict=True)), stand.steps + 1)
-    gradient = np.abs(stand.point.gradient[objective.free])
-    return found, gradient > SEEN * np.max(gradient, initial=0.0)
+    return found, ~idle(objective, stand.point.theta)
 
 
 def method_of(trace: Trace) -> Method | None:
