@@ -13,7 +13,8 @@ import pytest
 
 import steepest as st
 from steepest.descent.batches import Batches
-from steepest.descent.foreign.choose import INSTALL, LEAST_SQUARES, MINIMIZE, is_foreign, read_foreign
+from steepest.descent.foreign.choose import read_foreign
+from steepest.descent.foreign.method import INSTALL, LEAST_SQUARES, MINIMIZE, is_foreign
 from steepest.descent.objective import Objective
 from steepest.errors import EngineError, OptionError
 

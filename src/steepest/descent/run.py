@@ -14,7 +14,8 @@ from steepest.descent.coded import Coded, refuse_for_code
 from steepest.descent.condensed.closed_form import far, geometric
 from steepest.descent.condensed.runner import CONDENSED, Careful, chosen
 from steepest.descent.descend import Callback, descend
-from steepest.descent.foreign.choose import Foreign, foreign_rate, foreign_runner, is_foreign, read_foreign
+from steepest.descent.foreign.choose import foreign_rate, foreign_runner, read_foreign
+from steepest.descent.foreign.method import Foreign, is_foreign
 from steepest.descent.objective import Objective
 from steepest.descent.parameters import Start, is_finite, shown
 from steepest.descent.rates import Constant, Rates, Scheduled, found_rates

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steepest.descent.batches import Batches
-from steepest.descent.foreign.choose import is_foreign
+from steepest.descent.foreign.method import is_foreign
 from steepest.descent.objective import Array, Objective, Point
 from steepest.descent.parameters import is_finite, shown
 from steepest.descent.rates import found_rates

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.descent.foreign.choose import is_foreign
+from steepest.descent.foreign.method import is_foreign
 from steepest.descent.run import whole
 from steepest.descent.trace import Trace
 from steepest.engines.table import choose

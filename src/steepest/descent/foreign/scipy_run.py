@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.descent.foreign.choose import LEAST_SQUARES, MINIMIZE, Foreign, failure
+from steepest.descent.foreign.method import LEAST_SQUARES, MINIMIZE, Foreign, failure
 from steepest.descent.free import Free
 from steepest.descent.interrupt import INTERRUPTED, interrupted
 from steepest.descent.objective import Array, Objective, Point

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from steepest.descent.batches import Batches
-from steepest.descent.foreign.choose import Foreign, failure, kept
+from steepest.descent.foreign.method import Foreign, failure, kept
 from steepest.descent.objective import Array, Objective, Point
 from steepest.descent.runners import Rows, Snapshot, batch_rows, work
 
