@@ -24,6 +24,7 @@ from steepest.check.user import UserGradient
 Array = np.ndarray[Any, Any]
 SEEN = 6  # cases to read meanings from; the others prove them
 MOST_RUNS = 60_000
+NEAR = np.array([-1.0, 1.0, -2.0, 2.0])  # from a whole number, as the last one of a `range`
 COUNT = re.compile(r"len\(|.*\.(size|shape)\b")
 
 
@@ -85,6 +86,8 @@ class Bench:
         seen, place, site = solvers[:SEEN], self.places[keys[0]], self.program.sites[number]
         asked = here[:SEEN], site.function, place, site.kind == "Name"
         value = _all(solver.solve(start, tried) for solver, start, tried in zip(seen, here, self.tries, strict=False))
+        if value is None and is_constant(here) and float(here[0]).is_integer():
+            value = _all(solver.hit(here[0] + NEAR) for solver in seen)
         if value is None:
             return None
         meaning = self.reader.read(value, *asked)
@@ -188,11 +191,11 @@ class Bench:
     def _unknown(self, key: Key, runs: list[dict[Key, Array]]) -> int:
         if self.program.sites[key[0]].kind in ("Name", "Constant", "Bound"):
             return 0
-        found = [run.get(key) for run in runs]
+        found = [run[key] for run in runs if key in run]
         size = len(self.runs[0][key])
-        if any(value is None or len(value) != size for value in found):
+        if any(len(value) != size for value in found) or 0 < len(found) < len(runs):
             return 1
-        lines = np.array(found).T
+        lines = np.array(found).T  # empty where the mended program does not come
         return sum(not np.isfinite(line).all() or self.library.level(line) == UNKNOWN for line in lines)
 
     def mended(self, r: Repair) -> Any:

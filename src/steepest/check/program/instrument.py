@@ -23,7 +23,7 @@ Force = Callable[[int, Any], Any]  # (occurrence, the user's value) → the valu
 HOOK = "__steepest_hook__"
 ROOM = frozenset({"empty", "zeros", "empty_like", "zeros_like"})  # what they give is written later
 WHOLE = frozenset(
-    {"range", "len", "enumerate", "zip", "isinstance", "print", "slice", "list", "tuple", *ROOM}
+    {"len", "enumerate", "zip", "isinstance", "print", "slice", "list", "tuple", *ROOM}
 )  # their arguments are no numbers
 UNJIT = frozenset({"jit", "njit", "vectorize", "cache", "lru_cache"})
 HOOKED = ast.Constant | ast.Name | ast.Subscript | ast.Attribute | ast.Call | ast.BinOp | ast.UnaryOp | ast.IfExp

@@ -27,7 +27,7 @@ DOUBTS = {
     "dropped": 0.75,  # what a call or a name gives would be a number
     "answer": 0.5,  # it only puts the answer in its place
     "argument": 0.25,  # the file's own function would be called with a step for a variable
-    "listed": 0.25,  # a variable that is only put in a list; it was computed elsewhere
+    "listed": 0.5,  # a variable that is only put in a list; it was computed elsewhere
     "copy": 0.5,  # another line only copies a variable: that one computes nothing, and may lack something
 }
 OF_READING = ("read", "fixed")  # doubts that hold where a value is read, and not where it is made
@@ -92,5 +92,8 @@ def places(repairs: Sequence[Repair], loops: Mapping[Repair, Loop]) -> list[Plac
 
 
 def likeliest(found: Sequence[Place]) -> list[Place]:
-    """The cheapest place, or those that are as cheap."""
-    return [place for place in found if place.cost <= found[0].cost + 1e-9][:NAMED]
+    """The cheapest place, or those that are as cheap; with the loop of a function the line that calls it, and its arguments."""
+    best = [place for place in found if place.cost <= found[0].cost + 1e-9][:NAMED]
+    calls = [place.repairs[0].site for place in best if place.loop]
+    lines = [site.line for site in calls if site.kind == "Own" and (site.line,) not in [place.lines for place in best]]
+    return best + [place for place in found if place.lines[0] in lines and not place.loop]
