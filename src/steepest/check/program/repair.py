@@ -45,7 +45,7 @@ def _unsettled(bench: Bench, best: list[Place]) -> Diagnosis:
     tells = [f"{p.loop.name} is made in {p.name}; {d.sentence}" if p.loop else d.sentence for p, d in zip(best, said, strict=True)]
     head = " or ".join(place.name for place in best)
     why = "the numbers cannot tell which. " if len(best) > 1 else "the rounds of a loop cannot be repaired one by one. "
-    lines = list(dict.fromkeys(line for place in best for line in place.lines))
+    lines = sorted({line for place in best for line in place.lines})
     return replace(
         said[0],
         sentence=f"{head[0].upper()}{head[1:]}: {why}{'; or '.join(tells)}",
