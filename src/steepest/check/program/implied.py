@@ -23,8 +23,15 @@ class Mode(NamedTuple):
 
     def force(self, unknown: float) -> Force:
         if self.factor:
-            return lambda _, value: value * unknown
-        return lambda _, value: np.full(value.shape, unknown) if isinstance(value, np.ndarray) else np.float64(unknown)
+            return lambda _, value: _like(value, value * unknown)
+        return lambda _, value: _like(value, unknown)
+
+
+def _like(value: Any, other: Any) -> Any:
+    """`other` in the form of `value`: an array, a whole number where both are (for `range` and indices), or a number."""
+    if isinstance(value, np.ndarray):
+        return np.broadcast_to(other, value.shape).astype(float)
+    return int(other) if isinstance(value, int | np.integer) and float(other).is_integer() else np.float64(other)
 
 
 VALUE, FACTOR = Mode(False), Mode(True)

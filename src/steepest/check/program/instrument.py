@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from steepest.check.program.syntax import is_key, is_plain, last_name, loops, names, segment
 from steepest.check.user import TooLong, UserGradient, read
 
 Array = np.ndarray[Any, Any]
@@ -22,7 +23,7 @@ Force = Callable[[int, Any], Any]  # (occurrence, the user's value) → the valu
 HOOK = "__steepest_hook__"
 ROOM = frozenset({"empty", "zeros", "empty_like", "zeros_like"})  # what they give is written later
 WHOLE = frozenset(
-    {"range", "len", "enumerate", "zip", "isinstance", "print", "slice", "list", "tuple", *ROOM}
+    {"len", "enumerate", "zip", "isinstance", "print", "slice", "list", "tuple", *ROOM}
 )  # their arguments are no numbers
 UNJIT = frozenset({"jit", "njit", "vectorize", "cache", "lru_cache"})
 HOOKED = ast.Constant | ast.Name | ast.Subscript | ast.Attribute | ast.Call | ast.BinOp | ast.UnaryOp | ast.IfExp
@@ -30,15 +31,20 @@ SLACK = 50  # times as many hooks as in an ordinary run: a forced value keeps a 
 
 
 class Site(NamedTuple):
-    """One expression. `statement` is the index of the site of the whole right side that it stands in."""
+    """One expression. `statement` is the index of the site of the whole right side that it stands in.
+
+    Kinds of our own: "Input": data["x"], "Own": a call of the file's functions, "Result": what `+=` leaves, "Bound": an
+    argument or a loop's variable.
+    """
 
     line: int
     text: str
-    kind: str  # the class of its node; "Input": data["x"], "Own": a call of the file's functions, "Result": what `+=` leaves
+    kind: str  # the class of its node, or one of the four below
     statement: int
     target: str  # what the statement assigns to; "return" for a return
     place: str  # what it is in: "whole" right side, "operand", "element", "argument", "own argument" of the file's functions
     function: str  # the one of the file that it stands in
+    operands: tuple[int, ...] = ()  # the sites on the two sides of a "BinOp", or of the arguments of a "Call"
 
 
 class Record(NamedTuple):
@@ -52,8 +58,8 @@ class Record(NamedTuple):
 class Instrumented:
     """`run(theta, rows)` is the user's gradient; `force` replaces what the one active site gives."""
 
-    def __init__(self, user: UserGradient, sites: list[Site], tree: ast.Module, path: str) -> None:
-        self.sites = sites
+    def __init__(self, user: UserGradient, sites: list[Site], tree: ast.Module, path: str, loops: list[range]) -> None:
+        self.sites, self.loops = sites, loops
         self.parameters, self._limited = user.parameters, user.limited
         function = user.function
         names = {**function.__globals__, **_closure(function), HOOK: self._hook}
@@ -114,11 +120,12 @@ def instrument(user: UserGradient) -> Instrumented | None:
         return None
     found = _functions(module, user.function.__code__.co_firstlineno)
     hooks = _Hooks(source.text, [node.name for node in found])
+    rounds = loops(found)
     for function in found:
         hooks.function(function)
     tree = ast.fix_missing_locations(ast.Module(body=list(found), type_ignores=[]))
     try:
-        return Instrumented(user, hooks.sites, tree, source.path)
+        return Instrumented(user, hooks.sites, tree, source.path, rounds)
     except Exception:
         return None
 
@@ -159,8 +166,10 @@ class _Hooks(ast.NodeTransformer):
 
     def function(self, node: ast.FunctionDef) -> None:
         outer, self._function = self._function, node.name
-        node.decorator_list = [d for d in node.decorator_list if _last_name(d) not in UNJIT]
-        node.body = [line for part in node.body for line in self._lines(part)]
+        node.decorator_list = [d for d in node.decorator_list if last_name(d) not in UNJIT]
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        bound = [self._bound(each.arg, each) for each in arguments]
+        node.body = [*bound, *(line for part in node.body for line in self._lines(part))]
         self._function = outer
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -169,7 +178,7 @@ class _Hooks(ast.NodeTransformer):
 
     def _lines(self, part: ast.stmt) -> Iterator[ast.stmt]:
         yield self.visit(part)
-        if isinstance(part, ast.AugAssign) and _is_plain(part.target):
+        if isinstance(part, ast.AugAssign) and is_plain(part.target):
             loaded = ast.parse(ast.unparse(part.target), mode="eval").body
             target = ast.parse(ast.unparse(part.target) + " = 0").body[0]
             assert isinstance(target, ast.Assign)
@@ -187,6 +196,18 @@ class _Hooks(ast.NodeTransformer):
             elif isinstance(value, list) and name not in ("body", "orelse", "finalbody"):
                 setattr(node, name, [self.visit(v) if isinstance(v, ast.AST) else v for v in value])
         return node
+
+    def visit_For(self, node: ast.For) -> ast.AST:
+        bound = [self._bound(name.id, name) for name in names(node.target)]
+        self.generic_visit(node)
+        node.body = [*bound, *node.body]
+        return node
+
+    def _bound(self, name: str, node: ast.AST) -> ast.stmt:
+        """name = hook(site, name)"""
+        value = ast.copy_location(ast.Name(name, ast.Load()), node)
+        target = ast.copy_location(ast.Name(name, ast.Store()), node)
+        return ast.copy_location(ast.Assign([target], self._hooked(value, value, "Bound", "bound")), node)
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
         return self._assigned(node, ", ".join(ast.unparse(target) for target in node.targets))
@@ -236,17 +257,17 @@ class _Hooks(ast.NodeTransformer):
                 node.value = self._within("operand", self.visit, node.value)
         else:
             self._within("operand", self.generic_visit, node)
-        if isinstance(node, ast.Call) and _last_name(node.func) in ROOM:
+        if isinstance(node, ast.Call) and last_name(node.func) in ROOM:
             return node
         kind = type(node).__name__
-        if isinstance(node, ast.Subscript) and _is_key(node.slice):
+        if isinstance(node, ast.Subscript) and is_key(node.slice):
             kind = "Input"
-        elif isinstance(node, ast.Call) and _last_name(node.func) in self.own:
+        elif isinstance(node, ast.Call) and last_name(node.func) in self.own:
             kind = "Own"
         return self._hooked(node, original, kind, place)
 
     def _call(self, node: ast.Call) -> None:
-        name = _last_name(node.func)
+        name = last_name(node.func)
         if isinstance(node.func, ast.Attribute) and not isinstance(node.func.value, ast.Name):
             node.func.value = self._within("operand", self.visit, node.func.value)
         if name not in WHOLE:
@@ -261,36 +282,15 @@ class _Hooks(ast.NodeTransformer):
 
     def _hooked(self, node: ast.expr, original: ast.AST, kind: str, place: str = "whole") -> ast.expr:
         line = getattr(original, "lineno", 0)
-        text = " ".join((_segment(self.lines, original) or ast.unparse(original)).split())
-        self.sites.append(Site(line, text, kind, len(self.sites), self._target, place, self._function))
+        text = " ".join((segment(self.lines, original) or ast.unparse(original)).split())
+        parts = [node.left, node.right] if isinstance(node, ast.BinOp) else node.args if isinstance(node, ast.Call) else []
+        operands = tuple(_site(part) for part in parts)
+        self.sites.append(Site(line, text, kind, len(self.sites), self._target, place, self._function, operands))
         call = ast.Call(ast.Name(HOOK, ast.Load()), [ast.Constant(len(self.sites) - 1), node], [])
         return ast.copy_location(call, original)
 
 
-def _last_name(node: ast.expr) -> str:
-    node = node.func if isinstance(node, ast.Call) else node
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-
-
-def _segment(lines: Sequence[bytes], node: Any) -> str:
-    """The source of a node. That of `ast` splits the whole text at each call."""
-    first, last = getattr(node, "lineno", 0), getattr(node, "end_lineno", 0)
-    if not first or not last:
-        return ""
-    inside = list(lines[first - 1 : last])
-    inside[-1] = inside[-1][: node.end_col_offset]
-    inside[0] = inside[0][node.col_offset :]
-    return b"".join(inside).decode()
-
-
-def _is_key(index: ast.expr) -> bool:
-    return isinstance(index, ast.Constant) and isinstance(index.value, str)
-
-
-def _is_plain(target: ast.expr) -> bool:
-    """Can it be read again without harm? A name, or an element at names and numbers."""
-    if isinstance(target, ast.Subscript):
-        target_index = target.slice
-        parts = target_index.elts if isinstance(target_index, ast.Tuple) else [target_index]
-        return isinstance(target.value, ast.Name) and all(isinstance(p, ast.Name | ast.Constant | ast.Slice) for p in parts)
-    return isinstance(target, ast.Name)
+def _site(node: ast.expr) -> int:
+    """The site of an expression that has its hook; -1 where it has none."""
+    hooked = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == HOOK
+    return int(node.args[0].value) if hooked else -1  # type: ignore[attr-defined]

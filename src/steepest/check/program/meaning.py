@@ -12,10 +12,6 @@ from steepest.check.program.candidates import RELATIVE, Library, fraction, is_co
 Array = np.ndarray[Any, Any]
 Key = tuple[int, int]  # site and occurrence
 At = Callable[[Array, Mapping[Key, Array], float], float]  # (the steps' values, the run's values, what stands there) → the value
-LITTLE: tuple[Callable[[Array], Array], ...] = (
-    lambda v: v, lambda v: -v, lambda v: 2 * v, lambda v: v / 2, lambda v: 1 - v, lambda v: 1 + v, lambda v: v * v,
-    np.exp, np.log, np.sqrt, np.sin, np.cos,
-)  # fmt: skip
 PLAIN, BUILT, CHANGED, NUMBER = 0, 1, 2, 3  # how far-fetched
 
 
@@ -30,13 +26,14 @@ class Meaning(NamedTuple):
 
 
 class Variable(NamedTuple):
-    """A value of the user's run that has a name in one function. `place` is when it was computed."""
+    """A value of the user's run that has a name in one function, or an entry of it. `place` is when it was computed."""
 
     name: str
     function: str
     key: Key
     place: int
     profile: Array
+    entry: int = 0
 
 
 class Reader:
@@ -45,14 +42,16 @@ class Reader:
     def __init__(self, library: Library, variables: Sequence[Variable]) -> None:
         self.library, self.variables = library, variables
 
-    def read(self, value: Array, here: Array, function: str, before: int) -> Meaning | None:
+    def read(self, value: Array, here: Array, function: str, before: int, name: bool) -> Meaning | None:
         """What `value` is where `here` stands now; variables count that this function has computed before that place."""
+        scope = self.scope(function, before)
         number = _number(value)
         if number is not None:
-            return number
+            same = (v for v in scope if name and v.name.isidentifier() and _is_equal(v.profile[: len(value)], value))
+            count = next(same, None)
+            return number if count is None else Meaning("variable", count.name, _read(count), leaf=True)
         if np.max(abs(value)) <= RELATIVE * np.max(abs(here)):
             return Meaning("number", "0", _always(0.0))
-        scope = self._scope(function, before)
         found = self._plain(value, scope)
         if found is not None:
             return found
@@ -65,20 +64,7 @@ class Reader:
                     return Meaning(kind, part.text, _changed(kind, part.at), CHANGED)
         return Meaning("number", f"{value[0]:.9g}", _always(float(value[0])), NUMBER) if is_constant(value) else None
 
-    def is_at_hand(self, value: Array, here: Array, function: str, before: int) -> bool:
-        """Could the user write it there: as two of the values at hand, each changed a little at most, joined by an operator?"""
-        size = len(value)
-        hand = [here, *(variable.profile[:size] for variable in self._scope(function, before))]
-        with np.errstate(all="ignore"):
-            near = np.unique([change(v) for v in hand for change in LITTLE], axis=0)
-            near = np.concatenate([near[np.isfinite(near).all(axis=1)], np.ones((1, size))])
-            for line in near:
-                for joined in (near + line, near - line, near * line, near / line):
-                    if (abs(joined - value) <= RELATIVE * abs(value)).all(axis=1).any():
-                        return True
-        return False
-
-    def _scope(self, function: str, before: int) -> list[Variable]:
+    def scope(self, function: str, before: int) -> list[Variable]:
         return [variable for variable in self.variables if variable.function == function and variable.place < before]
 
     def _plain(self, value: Array, scope: Sequence[Variable], exact: bool = False) -> Meaning | None:
@@ -88,8 +74,8 @@ class Reader:
         if known is not None and known.level == 0:
             return self._step(known)
         for variable in scope:
-            if (abs(value - variable.profile[: len(value)]) <= RELATIVE * abs(value)).all():
-                return Meaning("variable", variable.name, _read(variable.key), leaf=True)
+            if _is_equal(variable.profile[: len(value)], value):
+                return Meaning("variable", variable.name, _read(variable), leaf=True)
         return None if known is None else self._step(known)
 
     def _step(self, known: Any) -> Meaning:
@@ -98,6 +84,10 @@ class Reader:
         return Meaning(
             kind, library.text(known), lambda steps, run, here: library.value(known, steps), cost, library.is_leaf(known)
         )
+
+
+def _is_equal(profile: Array, value: Array) -> bool:
+    return bool((abs(value - profile) <= RELATIVE * abs(value)).all())
 
 
 def _number(value: Array) -> Meaning | None:
@@ -109,8 +99,8 @@ def _always(number: float) -> At:
     return lambda steps, run, here: number
 
 
-def _read(key: Key) -> At:
-    return lambda steps, run, here: float(run[key][0])
+def _read(variable: Variable) -> At:
+    return lambda steps, run, here: float(run[variable.key][variable.entry])
 
 
 def _changed(kind: str, other: At) -> At:

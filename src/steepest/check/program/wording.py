@@ -61,7 +61,7 @@ def _slope(order: int) -> str:
 def _change(site: Site, meaning: Meaning) -> str:
     if meaning.kind == "number" and site.kind == "Constant":
         return f"the number {site.text} should be {meaning.text}"
-    if meaning.kind in ("number", "variable"):
+    if meaning.kind in ("number", "variable") or (meaning.leaf and site.kind in ("Name", "Subscript", "Input")):
         return f"'{site.text}' should be {meaning.text}"
     if meaning.kind == "times":
         return (
