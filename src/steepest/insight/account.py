@@ -167,6 +167,8 @@ def hovers(run: Run, near: Minimum) -> str:
 
 def blows_up(run: Run) -> str:
     trace = run.trace
+    if not np.isfinite(run.lowest):
+        return f"The loss is {run.lowest} at the start already: start it elsewhere."
     steps = sentences.count(int(trace.step[-1]))
     rate = "" if run.lr is None else f" with η={few(run.lr)}"
     ended = "it was stopped at the last finite point" if trace.outcome in FAILED else "and it goes on rising"

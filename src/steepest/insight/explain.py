@@ -112,7 +112,7 @@ class Explanation:
         """
         if not tolerance > 0:
             raise OptionError(f"tolerance is {tolerance!r}: give a positive number, how far above its minimum the loss may be")
-        if self.modes is None or self.lr is None or not self.minimum.found:
+        if self.modes is None or self.modes.limit is None or self.lr is None or not self.minimum.found:
             return np.inf
         error = np.array([self.theta[name] - self.minimum.theta[name] for name in self.modes.felt.names])
         return steps_until(forecast(self.modes, error, self.lr), tolerance)
