@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -459,3 +460,39 @@ def test_constants_with_which_no_rate_settles():
     problem = st.Problem("y ~ w*x", "@triples")
     said = problem.explain("momentum", lr=0.01, hyper={"mu": 1.5}).sentence
     assert said == "momentum with these constants settles at no rate: its states grow by themselves."
+
+
+def test_the_smaller_rate_that_is_printed_settles():
+    problem = st.Problem("y ~ exp(-b1*x)/(b2 + b3*x)", "@chwirut1", start={"b1": 0.1, "b2": 0.01, "b3": 0.02})
+    e = problem.explain(lr=1e-6)
+    printed = [float(word) for word in re.findall(r"[\d.]+e-\d+", cure(e, "smaller rate").sentence)]
+    assert len(printed) == 2 and max(printed) < e.limit_at_minimum
+
+
+@pytest.mark.parametrize("name", ["signsgd", "lion", "rprop", "lbfgs"])
+def test_an_error_that_does_not_shrink_by_a_factor_has_no_half_life(name):
+    e = legendre().explain(name, **({} if name == "lbfgs" else {"lr": 1e-3}))
+    assert np.isinf(e.half_lives).all() and e.steps_to(1e-3) == np.inf
+    assert "never" not in e.text()
+
+
+def test_a_curvature_of_rounding_is_printed_as_zero():
+    e = st.Problem("y ~ a*b*x", ROOMY | {"y": 3 * ROOMY["x"]}, start={"a": 1, "b": 2}).explain(lr=0.1)
+    assert re.search(r"^\S.* {2,}0 {2,}never$", e.text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("formula", "start"), [("y ~ sqrt(a*x - 2)", 1.0), ("y ~ 1e300*a*x", 1e100)])
+def test_a_descent_that_could_not_begin_is_explained(formula, start):
+    problem = st.Problem(formula, ROOMY | {"y": ROOMY["x"]}, start={"a": start})
+    for rate in ("auto", 0.1):
+        said = problem.descend(lr=rate, steps=5).why()
+        assert said.verdict == "blows-up" and said.sentence.endswith("at the start already: start it elsewhere.")
+
+
+def test_momentum_that_swings_above_its_start_and_settles():
+    x = np.linspace(0.1, 2, 7)
+    problem = st.Problem("y ~ a*x**2 + b", {"x": x, "y": np.sin(2 * x)}, start={"a": 0.5, "b": 0.5})
+    rate = 0.966 * problem.explain("momentum", lr=0.01).limit
+    short, long = (problem.descend("momentum", lr=rate, steps=steps) for steps in (50, 3000))
+    assert np.max(short.loss[25:]) > short.loss[0] > short.loss[-1]
+    assert short.verdict == long.verdict == "converges"

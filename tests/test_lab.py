@@ -235,7 +235,8 @@ def test_every_command_is_tested_and_in_the_list() -> None:
 @pytest.mark.parametrize(
     "word",
     ["foo", "lr", "lr x", "lr 0", "lr -1", "lr nan", "lr 1/0", "*", "*x", "/0", "*-2", "b x", "b 0", "0", "-3", "1.5",
-     "batch x", "batch 0", "method", "method adm", "save", "save a.txt", "save /nowhere/run.parquet", "9" * 500, "\x1b[2J",
+     "batch x", "batch 0", "method", "method adm", "method adam now", "why not", "reset now",
+     "plot 3", "maths 1", "? x", "save", "save a.txt", "save /nowhere/run.parquet", "9" * 500, "\x1b[2J",
      "lr " + "9" * 500, "é"],
 )  # fmt: skip
 def test_a_wrong_word_is_answered_and_nothing_is_lost(word: str) -> None:
@@ -244,7 +245,8 @@ def test_a_wrong_word_is_answered_and_nothing_is_lost(word: str) -> None:
     answer = talk(word, lab=lab)[1]
     assert answer and "\x1b" not in answer
     assert (lab.number, lab.theta, lab.settings.lr) == (3, here, 0.01)
-    assert "  " not in answer.split("\n")[0] and len(answer.split("\n")) <= 3  # a sentence, and not a state
+    assert "  " not in answer.split("\n")[0] and len(answer.split("\n")) <= 7  # a sentence, and not a state
+    assert max(map(len, answer.split("\n"))) <= 80
 
 
 @pytest.mark.parametrize("word", LEAVE)
@@ -328,3 +330,16 @@ def test_through_a_pseudo_terminal() -> None:
     assert running.wait(timeout=60) == 0
     os.close(parent)
     assert "\x1b" not in seen
+
+
+def test_going_back_says_which_settings_are_in_use_again() -> None:
+    lab = problem().lab(lr=0.01).step(2).set_lr(0.02).step()
+    assert lab.back().say.endswith("The settings are those of then: gd, η = 0.01.")
+    assert "settings" not in lab.back().say
+    lab.set_batch(2).step().set_method("adam").step()
+    assert lab.back(2).say.endswith("The settings are those of then: gd, η = 0.01, 2 rows a step.")
+
+
+def test_the_list_of_commands_names_each_once() -> None:
+    listed = talk("?")[1].split("\n")
+    assert len([line for line in listed if line.startswith("  plot")]) == 1

@@ -554,3 +554,16 @@ def test_a_start_that_is_assumed_is_said() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         problem.steps(at={"a": 2})
+
+
+def test_a_name_that_reads_as_a_difference_is_in_back_quotes() -> None:
+    data = {"x-1": [1.0, 2.0], "x y": [2.0, 1.0], "lambda": [1.0, 3.0], "y": [1.0, 2.0]}
+    found = st.Problem("y ~ a*`x-1` + b*`x y` + c*`lambda`", data, start={"a": 1, "b": 1, "c": 1}).steps()
+    assert "2·e·`x-1`" in found.text() and "2*e*`x y`" in found.text(True) and "2·e·lambda" in found.text()
+
+
+def test_the_steps_on_the_command_line_fit_in_80_columns(capsys: Any) -> None:
+    from test_cli import run
+
+    _, out, _ = run(capsys, "derive", "y ~ a + b*P3(c + d*x)", "@sine2000", "--steps", "--lr", "0.01")
+    assert max(map(len, out.split("\n"))) <= 80

@@ -12,7 +12,7 @@ from steepest.calculus.derivation import Derivation
 from steepest.calculus.steps.step import Steps as DerivationSteps
 from steepest.cli import options
 from steepest.cli.options import names, number, option, pairs, switch, whole
-from steepest.cli.output import say
+from steepest.cli.output import WIDTH, say
 from steepest.errors import OptionError, SteepestWarning
 from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
@@ -69,7 +69,7 @@ def derive(
         say(derivation.latex() if latex else derivation.text())
         return
     found = _numbered(formula, data, loss, start, constants, lr, row) if data and (start or lr or row) else derivation.steps()
-    say(found.latex() if latex else found.text(ascii or not _unicode()))
+    say(found.latex() if latex else found.text(ascii or not _unicode(), WIDTH))
 
 
 def _numbered(formula: str, data: str, loss: str, start: str, constants: str, lr: str | None, row: str | None) -> DerivationSteps:

@@ -89,7 +89,8 @@ def automatic(objective: Objective, start: Point) -> tuple[float, str]:
     curvature = largest_curvature(objective, start)
     if np.isfinite(curvature) and curvature > 0:
         return 1 / curvature, f"1/|λ|max at the start, |λ|max = {curvature:.6g}"
-    square = float(start.gradient @ start.gradient)
+    with np.errstate(all="ignore"):
+        square = float(start.gradient @ start.gradient)
     if square > 0 and np.isfinite(square):
         return abs(float(start.loss)) / square or 1.0, "loss/‖gradient‖² at the start, where the Hessian is zero or not finite"
     return 1.0, "1, as the gradient at the start is zero or not finite"

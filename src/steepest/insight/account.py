@@ -20,7 +20,6 @@ from steepest.insight.verdict import FAILED, Verdict
 from steepest.language.names import printable
 from steepest.methods.equations import Method
 
-LOWER = 1e-9  # of the loss: what lies lower by more is another point
 KEPT = 1e-9  # of the largest move: a parameter that moved less has stayed
 
 
@@ -87,9 +86,8 @@ def no_step(run: Run, loss: float) -> list[str]:
     said = "No step was taken: the gradient is zero at the start."
     if run.near is None or not run.near.found:
         return [said]
-    if run.near.loss < loss - LOWER * abs(loss):
-        return [said, sentences.no_minimum(run.near, loss)]
-    return [said, sentences.to_go(run.near._replace(gap=loss - run.near.loss), loss)]
+    near = run.near._replace(gap=loss - run.near.loss)
+    return [said, sentences.no_minimum(near, loss) if near.lower else sentences.to_go(near, loss)]
 
 
 def later(run: Run, factors: list[float]) -> str:
@@ -167,6 +165,8 @@ def hovers(run: Run, near: Minimum) -> str:
 
 def blows_up(run: Run) -> str:
     trace = run.trace
+    if not np.isfinite(run.lowest):
+        return f"The loss is {run.lowest} at the start already: start it elsewhere."
     steps = sentences.count(int(trace.step[-1]))
     rate = "" if run.lr is None else f" with η={few(run.lr)}"
     ended = "it was stopped at the last finite point" if trace.outcome in FAILED else "it goes on rising"

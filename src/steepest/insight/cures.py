@@ -48,9 +48,22 @@ def cures(objective: Objective, point: Array, lr: float | None, limit: float | N
 
 
 def smaller(lr: float, limit: float, best: float, shape: Curvature) -> Cure:
-    slowest = float(np.log(0.5) / np.log(abs(1 - best * shape.rising[0]))) if 0 < best * shape.rising[0] < 1 else 1.0
-    said = f"A smaller η: below {few(limit)} it settles; η={few(best)} halves the slowest error {every(slowest)}."
+    """`best` is rounded down, so that what is printed is below the limit too."""
+    best = below(best)
+    worst = float(np.max(np.abs(1 - best * shape.rising)))
+    slowest = float(np.log(0.5) / np.log(worst)) if 0 < worst < 1 else 1.0
+    said = f"A smaller η: below {few(below(limit))} it settles; η={few(best)} halves the slowest error {every(slowest)}."
     return Cure("smaller rate", None, slowest, said)
+
+
+def below(value: float) -> float:
+    """The largest number of four digits that is no more.
+
+    >>> below(0.0169437), below(8.64267e-08)
+    (0.01694, 8.642e-08)
+    """
+    unit = 10.0 ** (np.floor(np.log10(value)) - 3)
+    return float(f"{np.floor(value / unit * (1 + 1e-12)) * unit:.4g}")
 
 
 def rescaled(hessian: Array, shape: Curvature, now: float) -> list[Cure]:

@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-LOWER = 1e-9  # of the loss: what lies lower by more is another point
-
-
 @dataclass(frozen=True)
 class Explanation:
     """The largest stable rates of a method, what its rate will do, and why, in the user's symbols.
@@ -112,7 +109,7 @@ class Explanation:
         """
         if not tolerance > 0:
             raise OptionError(f"tolerance is {tolerance!r}: give a positive number, how far above its minimum the loss may be")
-        if self.modes is None or self.lr is None or not self.minimum.found:
+        if self.modes is None or self.modes.limit is None or self.lr is None or not self.minimum.found:
             return np.inf
         error = np.array([self.theta[name] - self.minimum.theta[name] for name in self.modes.felt.names])
         return steps_until(forecast(self.modes, error, self.lr), tolerance)
@@ -287,7 +284,7 @@ def rate_sentence(e: Explanation) -> str:
         return f"{e.method} finds its own steps: there is no rate to choose."
     if e.ray.flat and not e.minimum.found:
         return f"The gradient is zero to rounding here, and this is no minimum ({e.minimum.reason}): no rate leads away."
-    if e.ray.flat and e.minimum.gap > LOWER * abs(e.loss):
+    if e.ray.flat and e.minimum.lower:
         return f"The gradient is zero to rounding here, and no rate leads away. {sentences.no_minimum(e.minimum, e.loss)}"
     if e.limit_at_minimum == 0 or e.limit == 0:
         return f"{e.method} with these constants settles at no rate: its states grow by themselves."

@@ -50,7 +50,9 @@ class Modes(NamedTuple):
         return found
 
     def half_lives(self, eta: float) -> Array:
-        """The steps in which the error along each direction halves, (k,); infinite where it does not."""
+        """The steps in which the error along each direction halves, (k,); infinite where it does not, by a factor a step."""
+        if self.limit is None:
+            return np.full(len(self.felt.values), np.inf)
         factors = np.minimum(self.factors(eta), 1)
         with np.errstate(divide="ignore"):
             lives: Array = np.log(0.5) / np.log(factors)

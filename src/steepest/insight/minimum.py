@@ -14,6 +14,7 @@ from steepest.fitting.free_loss import FreeLoss
 from steepest.language.losses import LOSSES
 
 STILL = 1e-9  # of the loss: in a valley, what a step across it may still gain
+LOWER = 1e-9  # of the loss: what lies lower by more is another point
 FAR = 1e3
 GRAINS = 1e4  # 100 times the rounding, squared
 
@@ -40,6 +41,11 @@ class Minimum(NamedTuple):
     @property
     def misfit(self) -> float:
         return self.loss
+
+    @property
+    def lower(self) -> bool:
+        """Is it lower than the point, by more than rounding?"""
+        return self.gap > LOWER * abs(self.loss + self.gap)
 
 
 def minimum(objective: Objective, theta: Array, loss: float) -> Minimum:

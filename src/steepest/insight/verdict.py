@@ -42,6 +42,8 @@ class Verdict(NamedTuple):
 def read(trace: Trace) -> Verdict:
     """The first half of the trace is taken to be a transient."""
     rows = tail(trace)
+    if not len(rows.losses):
+        return Verdict("blows-up", None, rows.first, (np.nan, np.nan))
     span = (float(np.min(rows.losses)), float(np.max(rows.losses)))
     if trace.outcome in FAILED:
         return Verdict("blows-up", None, rows.first, span)
@@ -58,7 +60,8 @@ def read(trace: Trace) -> Verdict:
         losses = tuple(float(loss) for loss in np.sort(rows.losses[-period:]))
         return Verdict("cycles", period, rows.first, losses)
     thirds = [float(np.max(part)) for part in np.array_split(rows.sizes, 3) if len(part)]
-    if thirds[-1] < FADED * thirds[0] and span[1] <= float(trace.loss[0]):
+    late = float(np.max(rows.losses[-(len(rows.losses) // 3 + 1) :]))
+    if thirds[-1] < FADED * thirds[0] and late <= float(trace.loss[0]):
         return Verdict("converges", None, rows.first, span)
     growing = len(thirds) == 3 and thirds[0] < thirds[1] < thirds[2] and thirds[2] > GROWN * thirds[0]
     worse = float(rows.losses[-1]) > float(trace.loss[0])

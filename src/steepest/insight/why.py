@@ -93,6 +93,8 @@ def looked_at(trace: Trace) -> Run:
     objective = trace.objective
     losses = np.where(np.isfinite(trace.full_loss.astype(float)), trace.full_loss.astype(float), np.inf)
     best = int(np.argmin(losses))
+    if not np.isfinite(losses[best]):
+        return Run(trace, objective, verdict, best, None, None, None, None, None)
     method, last = method_of(trace), float(trace.lr[-1])
     lr = None if method is None or not np.isfinite(last) else last
     try:

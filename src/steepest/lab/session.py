@@ -39,6 +39,12 @@ class Settings:
     batch: Any = "full"
     hyper: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def said(self) -> str:
+        """ "gd, η = 0.1", "adam, η = 0.01, 32 rows a step"."""
+        rate = f", η = {number(self.lr)}" if np.isfinite(self.lr) else ""
+        return f"{self.method}{rate}" + ("" if self.batch == "full" else f", {self.batch:,} rows a step")
+
 
 class Lab:
     """A descent that is stepped by hand: forth, back, and at another rate whenever you like.
@@ -128,7 +134,9 @@ class Lab:
             leg = self._legs.pop()  # a part of it again
             self._legs.append(leg._replace(trace=self._descend(leg.settings, target - leg.first)))
         where = "the start" if target == 0 else f"step {target:,}"
-        return self._settle(self._legs[-1].settings, f"Back at {where}: the loss is {number(self.loss)}.")
+        before, then = self.settings, self._legs[-1].settings
+        again = f" The settings are those of then: {then.said}." if then.said != before.said else ""
+        return self._settle(then, f"Back at {where}: the loss is {number(self.loss)}.{again}")
 
     def reset(self) -> Lab:
         """Back to the start, with its settings."""

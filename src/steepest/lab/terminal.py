@@ -15,6 +15,7 @@ from steepest.language.names import printable
 from steepest.show.picture import SUFFIXES
 
 KEYS = "[Enter] step · 10 steps · lr 0.02 · *2 /2 · b back · why · maths · plot · ? · q"
+BARE = ("why", "plot", "maths", "reset", "?")
 LEAVE = ("q", "quit", "exit", "break")
 DIGITS = 400  # characters of a number
 
@@ -41,7 +42,7 @@ def conversation(lab: Lab, replies: Iterable[str], ascii: bool = False) -> Itera
         try:
             said = _answer(lab, word, ascii)
         except SteepestError as error:
-            said = [str(error)]
+            said = [part for line in str(error).split("\n") for part in lines("", line)]
         yield shown("\n".join(said))
     yield shown("\n".join(lines("", _ending(lab))))
 
@@ -59,6 +60,8 @@ def _answer(lab: Lab, word: str, ascii: bool) -> list[str]:
     name, _, rest = word.partition(" ")
     if name not in COMMANDS:
         raise OptionError(unknown("command", printable(name, 40), [*COMMANDS, "q"]))
+    if rest and name in BARE:
+        raise OptionError(f"{name} stands alone: leave {printable(rest.strip(), 40)!r} out")
     return COMMANDS[name].act(lab, rest.strip(), ascii)
 
 
@@ -121,17 +124,11 @@ def _help(lab: Lab, rest: str, ascii: bool) -> list[str]:
         ("Enter", "one step"),
         ("10", "so many steps"),
         ("*2  /2", "the rate, times or divided by so much"),
-        ("plot", "the loss"),
     ]
     rows = [*known, *((command.usage, command.meaning) for command in COMMANDS.values()), (" ".join(LEAVE), "leave")]
     return [part for usage, meaning in rows for part in lines(f"  {usage:<22}", meaning)]
 
 
-SHORT = (
-    ("Enter", "one step"),
-    ("10", "so many steps"),
-    ("*2   /2", "the rate, times or divided by so much"),
-)
 COMMANDS = {
     "lr": Command("lr 0.02", "another rate, which is answered with what the next step will do", _rate),
     "b": Command("b   b 5", "one step back, or so many", _back),

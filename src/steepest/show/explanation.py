@@ -58,8 +58,13 @@ def rate_rows(found: Explanation) -> Rows:
 def direction_rows(found: Explanation) -> Rows:
     """A header, and a row a direction: its curvature, and the steps in which the error along it halves."""
     felt = found.curvature if found.modes is None else found.modes.felt
-    lives = ["never" if not math.isfinite(life) else number(float(life), 4) for life in found.half_lives]
-    rows = [(felt.named(k), number(float(value), 8), life) for k, (value, life) in enumerate(zip(felt.values, lives, strict=True))]
+    known = found.modes is not None and found.modes.limit is not None
+    never = "never" if known else "-"
+    lives = [never if not math.isfinite(life) else number(float(life), 4) for life in found.half_lives]
+    rows = [
+        (felt.named(k), number(float(value) if abs(value) > felt.zero else 0.0, 8), life)
+        for k, (value, life) in enumerate(zip(felt.values, lives, strict=True))
+    ]
     where = "at the minimum" if found.there is not None else "here"
     return [(f"direction, {where}", "curvature", "steps to halve"), *reversed(rows)]
 

@@ -114,9 +114,10 @@ class Notation:
         return rf"\{'widehat' if 'mathrm' in head else 'hat'}{{{head}}}{underscore}{subscript}"
 
     def _call_by_name(self) -> None:
-        """In text, names are as the user wrote them, with and without the index of the row."""
+        """In text, names are as the user wrote them, with and without the index of the row; x-1 is `x-1`, as in a formula."""
         for name in (*self.formula.parameters, *self.formula.columns):
-            self._call(latex_name(name), printable(name), _ascii(name))
+            quote = "" if name.isidentifier() else "`"
+            self._call(latex_name(name), f"{quote}{printable(name)}{quote}", f"{quote}{_ascii(name)}{quote}")
         for line in self.plan.lines:
             hat = "ŷ" if line.name == "yhat" else line.name  # for every response, as in the text of a derivation
             self._call(self.part(line.name), {"prediction": hat, "loss": "ℓ"}.get(line.kind, line.name), line.name)
