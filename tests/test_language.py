@@ -391,6 +391,7 @@ REFERENCE: dict[str, tuple[Callable[..., Any], list[float]]] = {
     "softplus": (lambda u: mp.log1p(mp.exp(u)), WIDE),
     "relu": (lambda u: max(u, mp.mpf(0)), WIDE),
     "logcosh": (lambda u: mp.log(mp.cosh(u)), WIDE),
+    "sqrt1pm1": (lambda u: mp.sqrt(1 + u) - 1, SMALL),
     "min": (min, WIDE),
     "max": (max, WIDE),
     "clip": (lambda u, low, high: min(max(u, low), high), WIDE),

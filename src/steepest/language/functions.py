@@ -198,6 +198,13 @@ _ROWS = (
         _call(r"\ln\cosh"),
         definition="where(abs(u) < 1, log1p(2*sinh(u/2)**2), abs(u) + log1p(exp(-2*abs(u))) - log(2))",
     ),
+    _row(
+        "sqrt1pm1",
+        "1/(2*sqrt(1 + u))",
+        r"\left(\sqrt{{1 + {0}}} - 1\right)",
+        definition="where(u <= 1, u/(1 + sqrt(1 + u)), sqrt(1 + u) - 1)",
+        domain="u >= -1",
+    ),
     Function(
         "min",
         ("u", "v"),

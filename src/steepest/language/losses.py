@@ -35,7 +35,7 @@ def _huber(k: str) -> str:
 
 
 def _soft_l1(k: str) -> str:
-    return f"2*(yhat - y)**2/(1 + sqrt(1 + ((yhat - y)/{k})**2))"  # 2k²(√(1 + (e/k)²) - 1), without its cancellation
+    return f"2*{k}**2*sqrt1pm1(((yhat - y)/{k})**2)"
 
 
 def _cauchy(k: str) -> str:
@@ -51,8 +51,8 @@ _ROWS = (
     Loss("mae", "abs(yhat - y)", source="Laplace 1774"),
     Loss("huber", _huber("1.345"), source="Huber 1964; k = 1.345: Holland and Welsch 1977"),
     Loss("log-cosh", "logcosh(yhat - y)", source="Green 1990"),
-    Loss("soft-l1", _soft_l1("1"), source="Charbonnier et al. 1994"),
-    Loss("cauchy", _cauchy("1"), source="Dennis and Welsch 1978"),
+    Loss("soft-l1", "2*sqrt1pm1((yhat - y)**2)", source="Charbonnier et al. 1994"),
+    Loss("cauchy", "log1p((yhat - y)**2)", source="Dennis and Welsch 1978"),
     Loss("logistic", "softplus(yhat) - y*yhat", source="Cox 1958; yhat is the log-odds of y = 1", responses=(0, 1)),
     # The guards make 0·log(0) zero, as its limit is.
     Loss(
