@@ -494,3 +494,13 @@ def test_momentum_that_swings_above_its_start_and_settles():
     short, long = (problem.descend("momentum", lr=rate, steps=steps) for steps in (50, 3000))
     assert np.max(short.loss[25:]) > short.loss[0] > short.loss[-1]
     assert short.verdict == long.verdict == "converges"
+
+
+def test_an_automatic_rate_is_halved_and_that_is_said():
+    problem = st.Problem("y ~ exp(-b1*x)/(b2 + b3*x)", "@chwirut1")
+    halved = "with lr=auto, `descend` only begins with it"
+    auto = problem.explain()
+    assert "raises the loss now" in auto.sentence and halved in auto.sentences[1]
+    assert problem.descend(steps=500).verdict == "converges"
+    assert halved not in " ".join(problem.explain(lr=auto.lr).sentences)
+    assert halved not in " ".join(st.Problem("y ~ w*x", "@triples").explain().sentences)

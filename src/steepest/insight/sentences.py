@@ -11,6 +11,7 @@ from steepest.insight.noise import Noise
 from steepest.insight.ray import Ray
 
 APOSTROPHE = "'"
+HALVED = "That is this rate, kept: with lr=auto, `descend` only begins with it, and halves it whenever a step would raise the loss."
 GONE = 1e-6  # a factor below it
 
 
