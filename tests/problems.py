@@ -18,7 +18,7 @@ class Case(NamedTuple):
 
 
 LOSSES = {
-    "real": ("mse", "half-mse", "sse", "mae", "huber", "huber(0.3)", "log-cosh", "soft-l1", "cauchy(0.7)", "abs(yhat - y)**1.5"),
+    "real": ("mse", "half-mse", "sse", "mae", "huber", "huber(0.3)", "log-cosh", "soft-l1", "cauchy", "abs(yhat - y)**1.5"),
     "binary": ("logistic", "mse"),
     "probability": ("cross-entropy", "mse"),
     "count": ("poisson", "mae"),

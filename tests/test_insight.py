@@ -350,7 +350,7 @@ def test_the_other_cures():
     assert cure(e, "gauss-newton").sentence.startswith("Gauss-Newton (method levenberg-marquardt) needs no η;")
     seventh = st.Problem("y ~ poly(x, 7, w)", "@sine").explain(lr=1e-6)
     assert [c.what for c in seventh.cures] == ["rescaling", "rescaling", "momentum", "gauss-newton", "another basis"]
-    assert "Of the loss 5.991e+05, 5.991e+05 is still to go; 2.461e-08 is what the model cannot do better." in seventh.sentences
+    assert "Of the loss 5.991e+05, 5.991e+05 is still to go; 2.461e-08 is what the model cannot remove." in seventh.sentences
     assert not st.Problem("y ~ w*x", "@triples").explain(lr=0.01).cures
 
 
@@ -444,8 +444,8 @@ def test_another_minimum_may_be_lower():
     problem = st.Problem("y ~ sin(b*x)", {"x": x, "y": np.sin(5 * x)}, start={"b": 1})
     found = problem.explain(lr=0.01)
     assert found.minimum.loss > 0.1 and not found.minimum.only
-    assert "is left at the minimum near." in found.text() and "cannot do better" not in found.text()
-    assert "cannot do better" not in " ".join(problem.descend(lr=0.01, steps=3000).why().sentences)
+    assert "is left at the minimum near." in found.text() and "cannot remove" not in found.text()
+    assert "cannot remove" not in " ".join(problem.descend(lr=0.01, steps=3000).why().sentences)
     assert st.Problem("y ~ b*x", {"x": x, "y": np.sin(5 * x)}, "huber(1.5)").explain(lr=0.01).minimum.only
 
 
@@ -496,3 +496,13 @@ def test_momentum_that_swings_above_its_start_and_settles():
     short, long = (problem.descend("momentum", lr=rate, steps=steps) for steps in (50, 3000))
     assert np.max(short.loss[25:]) > short.loss[0] > short.loss[-1]
     assert short.verdict == long.verdict == "converges"
+
+
+def test_an_automatic_rate_is_halved_and_that_is_said():
+    problem = st.Problem("y ~ exp(-b1*x)/(b2 + b3*x)", "@chwirut1")
+    halved = "with lr=auto, `descend` only begins with it"
+    auto = problem.explain()
+    assert "raises the loss now" in auto.sentence and halved in auto.sentences[1]
+    assert problem.descend(steps=500).verdict == "converges"
+    assert halved not in " ".join(problem.explain(lr=auto.lr).sentences)
+    assert halved not in " ".join(st.Problem("y ~ w*x", "@triples").explain().sentences)

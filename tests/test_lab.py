@@ -334,8 +334,8 @@ def test_through_a_pseudo_terminal() -> None:
 
 def test_going_back_says_which_settings_are_in_use_again() -> None:
     lab = problem().lab(lr=0.01).step(2).set_lr(0.02).step()
+    assert "settings" not in lab.back().say and lab.settings.lr == 0.02  # with which it stood there last
     assert lab.back().say.endswith("The settings are those of then: gd, η = 0.01.")
-    assert "settings" not in lab.back().say
     lab.set_batch(2).step().set_method("adam").step()
     assert lab.back(2).say.endswith("The settings are those of then: gd, η = 0.01, 2 rows a step.")
 

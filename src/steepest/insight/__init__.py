@@ -8,7 +8,7 @@
     setting.py     a method, its constants, a rate and a batch, as a user gives them
     limits.py      modes: how each direction shrinks at a rate; the largest stable rate, and the best one
     ray.py         the loss after one step, against the rate: the best, and the largest that still lowers the loss
-    minimum.py     the minimum near: what is still to go, and what the model cannot do better
+    minimum.py     the minimum near: what is still to go, and what the model cannot remove
     forecast.py    steps until the loss is so close to its minimum
     noise.py       batches: the spread of their gradients, their largest stable rate, how far a descent hovers
     rank.py        what the data cannot tell apart;  cures.py: what helps, with what it does

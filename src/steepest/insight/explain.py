@@ -22,7 +22,7 @@ from steepest.insight.minimum import Minimum, minimum
 from steepest.insight.noise import Noise, noise
 from steepest.insight.rank import Rank, rank
 from steepest.insight.ray import Ray, ray
-from steepest.insight.setting import Setting, fresh, read_setting, scales, stepper
+from steepest.insight.setting import Setting, fresh, read_setting, scales, step_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,9 +44,10 @@ class Explanation:
 
     With a batch, `limit` and `limit_at_minimum` are the batch's, where they are known (plain descent, at most 12 parameters);
     `noise` has what the batches do: the spread of their gradients, tr C/‖g‖², how far the descent hovers. `rank` says what the data
-    cannot tell apart, `identifiable` whether there is nothing of the kind; `cures` what helps, with what it does.
+    cannot tell apart, `identifiable` whether there is nothing of the kind; `cures` what helps, with what it does. `halved`: the
+    rate is that of lr="auto", with which `descend` begins.
 
-    `minimum` has `.theta`, `.loss`, `.gap` (still to go) and `.misfit` (what the model cannot do better).
+    `minimum` has `.theta`, `.loss`, `.gap` (still to go) and `.misfit` (what the model cannot remove).
     """
 
     parameters: tuple[str, ...]
@@ -68,6 +69,7 @@ class Explanation:
     modes: Modes | None = field(repr=False)
     noise: Noise = field(repr=False)
     rank: Rank = field(repr=False)
+    halved: bool = field(repr=False)
     cures: tuple[Cure, ...] = field(repr=False)
     straight: bool = field(repr=False)
 
@@ -222,6 +224,7 @@ def explain(
         modes=judge,
         noise=spread,
         rank=rank(objective, theta),
+        halved=lr == "auto" and plain_descent and setting.batch is None,
         cures=cures(objective, near.point, setting.lr, spread.limit or limit, offered(best, spread.limit))
         if near.found and plain_descent
         else (),
@@ -252,18 +255,9 @@ def felt(
     return at(hessian), at(objective.hessian(near.point)) if near.found else None
 
 
-def step_of(objective: Objective, setting: Setting, theta: Array) -> Any:
-    """Theta after the first step, as a function of the rate; along the gradient where a method finds its own steps."""
-    if setting.method is None or setting.lr is None:
-        gradient = objective.at(theta).gradient
-        return lambda eta: theta - eta * gradient
-    after = stepper(objective, setting.method, fresh(objective, setting.method, theta, setting.lr))
-    return lambda eta: after(eta)[0]
-
-
 def told(e: Explanation) -> tuple[str, ...]:
     """The sentences, most important first."""
-    said = [rate_sentence(e)]
+    said = [rate_sentence(e), sentences.HALVED if e.halved and too_large(e) else ""]
     if e.modes is not None:
         said.append(sentences.roles(e.modes.felt))
         if e.modes.method.freeze:
@@ -277,6 +271,11 @@ def told(e: Explanation) -> tuple[str, ...]:
         said.append(f"The data tell {e.rank.rank} of {e.rank.size} parameters apart: {e.rank.matters}.")
     said += [cure.sentence for cure in e.cures]
     return tuple(sentence for sentence in said if sentence)
+
+
+def too_large(e: Explanation) -> bool:
+    """Would this rate, kept, raise the loss now or later?"""
+    return e.loss_after > e.loss or (e.limit_at_minimum is not None and e.lr is not None and e.lr >= e.limit_at_minimum)
 
 
 def rate_sentence(e: Explanation) -> str:

@@ -1,4 +1,4 @@
-"""The minimum near a point: what is still to go, and what the model cannot do better."""
+"""The minimum near a point: what is still to go, and what the model cannot remove."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Minimum(NamedTuple):
     """Where the fit from a point ends.
 
     `theta` by name, `point` (p,) the same; `loss` there. `gap` is what the loss at the point is above it, still to go; `misfit`
-    what the model cannot do better: the loss itself. `found` is False where there is no minimum, and `reason` says why; `valley`:
+    what the model cannot remove: the loss itself. `found` is False where there is no minimum, and `reason` says why; `valley`:
     a whole line of points is as low; `exact`: the model meets the data but for rounding; `only`: it is known that there is no lower
     one, as for a linear model and a convex loss.
     """

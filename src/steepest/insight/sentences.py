@@ -11,6 +11,7 @@ from steepest.insight.noise import Noise
 from steepest.insight.ray import Ray
 
 APOSTROPHE = "'"
+HALVED = "That is this rate, kept: with lr=auto, `descend` only begins with it, and halves it whenever a step would raise the loss."
 GONE = 1e-6  # a factor below it
 
 
@@ -186,12 +187,12 @@ def no_minimum(minimum: Minimum, loss: float) -> str:
 
 
 def to_go(minimum: Minimum, loss: float) -> str:
-    """Not there yet, and cannot do better."""
+    """What is still to go, and what stays."""
     if minimum.gap <= 1e-12 * abs(loss):
         if minimum.only or minimum.exact:
             return f"The loss {few(loss)} is at its minimum: the model cannot do better."
         return f"The loss {few(loss)} is at a minimum: nothing near it is lower."
     if minimum.exact:
         return f"All of the loss {few(loss)} is still to go: the model can meet the data exactly."
-    left = "is what the model cannot do better" if minimum.only else "is left at the minimum near"
+    left = "is what the model cannot remove" if minimum.only else "is left at the minimum near"
     return f"Of the loss {few(loss)}, {few(minimum.gap)} is still to go; {few(minimum.misfit)} {left}."

@@ -92,6 +92,15 @@ def stepper(objective: Objective, method: Method, stand: Stand) -> Callable[[flo
     return after
 
 
+def step_of(objective: Objective, setting: Setting, theta: Array) -> Any:
+    """Theta after the first step, as a function of the rate; along the gradient where a method finds its own steps."""
+    if setting.method is None or setting.lr is None:
+        gradient = objective.at(theta).gradient
+        return lambda eta: theta - eta * gradient
+    after = stepper(objective, setting.method, fresh(objective, setting.method, theta, setting.lr))
+    return lambda eta: after(eta)[0]
+
+
 def scales(objective: Objective, method: Method, stand: Stand, lr: float) -> tuple[dict[str, Array], Array]:
     """The scales of the gradient that an adaptive method has after its next step, and which free parameters have one, (k,) of bool.
 

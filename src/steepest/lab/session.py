@@ -85,6 +85,9 @@ class Lab:
             "engine": choose(problem.derivation, problem.columns.rows, LONG)[0], "seed": seed, "until_loss": until_loss,
         }  # fmt: skip
         trace = problem.descend(method, lr, 0, batch, hyper=hyper, **self._fixed)
+        if isinstance(lr, str) and batch == "full" and np.isfinite(_rate(trace)):  # as descend would halve it, for its first step
+            first = self._quietly(problem, method, lr, 1, batch, hyper=hyper, **self._fixed)
+            trace = self._quietly(problem, method, float(first.lr[0]), 0, batch, hyper=hyper, **self._fixed)
         self._legs = [Leg(Settings(method, _rate(trace), batch, dict(hyper or {})), 0, trace)]
         self._settle(self._legs[0].settings, f"At the start, the loss is {number(self.loss)}.")
 
@@ -145,8 +148,10 @@ class Lab:
 
     def set_lr(self, lr: Any) -> Lab:
         """Another rate for the next steps, or "auto"; the sentence says what the next one will do with it."""
-        rate = _rate(self._run(self.settings, lr, 0))  # which refuses what is no rate
-        return self._promise(replace(self.settings, lr=rate))
+        trace = self._run(self.settings, lr, 0)  # which refuses what is no rate
+        wanted = replace(self.settings, lr=_rate(trace))
+        self._legs.append(Leg(wanted, self.number, trace))
+        return self._promise(wanted)
 
     def set_method(self, method: str, hyper: Mapping[str, float] | None = None, lr: Any = None) -> Lab:
         """Another method from here on, with fresh states. `lr`: the rate in use unless given, or "auto"."""
