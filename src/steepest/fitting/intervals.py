@@ -39,12 +39,15 @@ class Intervals:
             raise OptionError(unknown("parameter", str(parameter), self.by_name))
         return self.by_name[parameter]
 
+    @property
+    def header(self) -> tuple[str, ...]:
+        tail = 50 * (1 - self.level)
+        return "parameter", "value", f"{tail:.4g} %", f"{100 - tail:.4g} %"
+
     def rows(self) -> list[tuple[str, ...]]:
         """A header, and a row a parameter."""
-        tail = 50 * (1 - self.level)
-        header = ("parameter", "value", f"{tail:.4g} %", f"{100 - tail:.4g} %")
         lines = ((name, self.estimates[name], *interval) for name, interval in self.by_name.items())
-        return [header, *((printable(name, 40), *(f"{value:.7g}" for value in values)) for name, *values in lines)]
+        return [self.header, *((printable(name, 40), *(f"{value:.7g}" for value in values)) for name, *values in lines)]
 
     def text(self) -> str:
         """A table and the notes."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from steepest.calculus.derivation import Derivation
 from steepest.descent.objective import Array, Objective
+from steepest.descent.parameters import is_finite
 from steepest.engines.table import Kernels, kernels
 from steepest.errors import DataError, OptionError
 from steepest.fitting.statistics import Statistics
@@ -176,7 +177,7 @@ class Held:
         """A number, None for one that is not finite."""
         if value is None:
             return math.nan
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1.8e308:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
             raise self.damaged(name, "is no number")
         return float(value)
 
