@@ -566,9 +566,10 @@ DAMAGE: dict[str, Any] = {
     "loss is no number": lambda held: held.update(loss=True),
     "rss is no number": lambda held: held.update(rss=10**400),
     "recipe is no table": lambda held: held.update(recipe=[]),
-    "recipe has no formula, loss and constants": lambda held: held["recipe"].pop("loss"),
+    "recipe, loss, is missing or of another kind": lambda held: held["recipe"].pop("loss"),
+    "recipe, rows, is missing or of another kind": lambda held: held["recipe"].update(rows="12"),
     "columns is no list of names": lambda held: held.update(columns=[1]),
-    "fixed is no list of names": lambda held: held["recipe"].pop("fixed"),
+    "fixed is no list of names": lambda held: held["recipe"].update(fixed=[1]),
     'its "format" is not': lambda held: held.update(format="steepest fit 99"),
 }
 

@@ -29,6 +29,10 @@ OUTCOMES = ("converged", "stopped", "steps", "nonfinite")
 NUMBERS = ("loss", "rss", "s", "seconds")
 TEXTS = ("outcome", "reason", "method")
 COUNTS = ("dof", "rows", "evaluations")
+RECIPE: dict[str, type] = {
+    "formula": str, "loss": str, "data": str, "rows": int, "weighted": bool, "constants": dict, "start": dict, "fixed": list,
+    "fingerprint": str,
+}  # fmt: skip
 COMPARED = ("formula", "loss", "constants", "weighted", "fingerprint")
 
 
@@ -77,6 +81,9 @@ def load(path: str | Path, objective: Objective | None = None, recipe: Mapping[s
 
     held = Held(read(Path(path)), str(path))
     made_of = held.mapping("recipe")
+    for name, kind in RECIPE.items():
+        if not isinstance(made_of.get(name), kind):
+            raise held.damaged(f"recipe, {name},", "is missing or of another kind")
     if recipe is not None:
         compare(made_of, recipe, str(path))
     derivation = objective.derivation if objective else derivation_of(held, made_of)
@@ -84,7 +91,7 @@ def load(path: str | Path, objective: Objective | None = None, recipe: Mapping[s
     parameters = {name: held.number(value, f"parameter {name}") for name, value in held.mapping("parameters").items()}
     if tuple(parameters) != names:
         raise held.damaged("parameters", f"are not those of the formula, {', '.join(names)}")
-    fixed = held.texts(made_of.get("fixed"), "fixed")
+    fixed = held.texts(made_of["fixed"], "fixed")
     free = [k for k, name in enumerate(names) if name not in fixed]
     covariance = held.matrix(len(names))
     values: dict[str, Any] = {name: held.number(held.get(name), name) for name in NUMBERS}
@@ -136,12 +143,9 @@ def compare(made_of: Mapping[str, Any], recipe: Mapping[str, Any], path: str) ->
 
 
 def derivation_of(held: Held, made_of: Mapping[str, Any]) -> Derivation:
-    formula, loss = made_of.get("formula"), made_of.get("loss")
-    constants = made_of.get("constants")
-    if not (isinstance(formula, str) and isinstance(loss, str) and isinstance(constants, dict)):
-        raise held.damaged("recipe", "has no formula, loss and constants")
-    known = {name: held.number(value, f"constant {name}") for name, value in constants.items()}
-    return Derivation(parse_formula(formula, held.texts(held.get("columns"), "columns"), known), parse_loss(loss))
+    constants = {name: held.number(value, f"constant {name}") for name, value in made_of["constants"].items()}
+    columns = held.texts(held.get("columns"), "columns")
+    return Derivation(parse_formula(made_of["formula"], columns, constants), parse_loss(made_of["loss"]))
 
 
 class Held:
@@ -166,7 +170,7 @@ class Held:
     def text(self, name: str) -> str:
         if not isinstance(value := self.get(name), str):
             raise self.damaged(name, "is no text")
-        return value
+        return printable(value, 20_000)
 
     def texts(self, value: Any, name: str) -> list[str]:
         if not (isinstance(value, list) and all(isinstance(item, str) for item in value)):

@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest.descent.objective import Array, Objective
 from steepest.errors import OptionError
+from steepest.fitting.predict import by_rows
 from steepest.fitting.uncertainty import LIKELIHOODS
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def statistics(fit: Fit) -> Statistics:
     errors are normal with the variance σ²/w; Σ(-ℓ) for logistic and cross-entropy, less Σ ln y! for poisson. Rows of weight 0 are
     left out, weights of those likelihoods count rows.
     """
-    y, _, losses = fit.objective.rows("value", fit.theta)
+    y, losses = responses(fit)
     weights = weights_of(fit.objective)
     counted = weights > 0
     if fit.is_quadratic:
@@ -46,6 +47,13 @@ def statistics(fit: Fit) -> Statistics:
 
         likelihood -= np.sum((weights * gammaln(y + 1))[counted])
     return Statistics(math.nan, float(likelihood))
+
+
+def responses(fit: Fit) -> Array:
+    """y and the loss of each row, (2, rows), without a kernel that would have to be compiled for it."""
+    value = fit.objective.derivation.program("value")
+    wanted = value.pruned({name: value.outputs[name] for name in ("y", "loss")})
+    return np.concatenate(list(by_rows(fit.objective.derivation, wanted, wanted, fit.theta, fit.objective.columns)), axis=1)
 
 
 def weights_of(objective: Objective) -> Array:

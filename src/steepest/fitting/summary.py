@@ -49,12 +49,13 @@ def parameter_line(fit: Fit, name: str, fixed: bool) -> tuple[str, ...]:
     if not error > 0:
         return shown, f"{value:.7g}", "unknown" if math.isnan(error) else f"{error:.4g}", "", ""
     ratio = value / error
+    likely = chance(ratio, fit)
     return (
         shown,
         f"{value:.7g}",
         f"{error:.4g}",
         f"{ratio:.3f}" if abs(ratio) < 1e6 else f"{ratio:.3e}",
-        f"{chance(ratio, fit):.2g}",
+        "<2e-16" if likely < 2e-16 else f"{likely:.2g}",
     )
 
 
