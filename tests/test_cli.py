@@ -515,3 +515,55 @@ def test_explain_says_what_a_rate_will_do(capsys):
     found = strict(out)
     assert code == 0 and found["limit_at_minimum"] == pytest.approx(0.016971449367) and found["sentence"] == found["sentences"][0]
     assert run(capsys, *words, "--quiet") == (0, "", "")
+
+
+# ---- what a fit is asked for
+
+
+@pytest.mark.parametrize("kind", ["t", "profile"])
+def test_intervals_stand_beside_the_errors(capsys: Any, kind: str) -> None:
+    right = st.fit(DECAY, "@chwirut1").intervals(0.9, kind)
+    code, out, err = run(capsys, "fit", DECAY, "@chwirut1", "--intervals", kind, "--level", "0.9")
+    assert (code, err) == (0, "")
+    lines = [line.split() for line in out.splitlines() if line.strip()]
+    assert ["parameter", "value", "std", "error", "5", "%", "95", "%"] in lines
+    shown = {line[0]: [float(word) for word in line[-2:]] for line in lines if line[0] in right.by_name}
+    for name, interval in right.by_name.items():
+        assert shown[name] == pytest.approx(list(interval), rel=1e-5)
+    read = strict(run(capsys, "fit", DECAY, "@chwirut1", "--intervals", kind, "--level", "0.9", "--json")[1])
+    assert read.keys() == KEYS | {"intervals"}
+    assert read["intervals"]["intervals"]["b1"] == pytest.approx(list(right["b1"]), rel=1e-10)
+
+
+def test_an_endless_interval_is_said(capsys: Any, tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("x,y\n0,5\n1,0.4\n2,0.1\n3,-0.2\n4,0.15\n5,-0.1\n", encoding="utf-8")
+    words = ("fit", "y ~ a*exp(-b*x)", str(path), "--start", "a=5,b=2", "--intervals", "profile", "--level", "0.99")
+    code, out, _ = run(capsys, *words)
+    assert code == 0 and "b has no upper limit" in out and " inf\n" in out
+    assert strict(run(capsys, *words, "--json")[1])["intervals"]["intervals"]["b"][1] is None
+
+
+def test_an_export_is_all_that_is_printed(capsys: Any) -> None:
+    fit = st.fit(DECAY, "@chwirut1")
+    for what in ("numpy", "torch", "sympy", "latex"):
+        code, out, err = run(capsys, "fit", DECAY, "@chwirut1", "--export", what)
+        assert (code, out, err) == (0, fit.export(what), "")
+    read = strict(run(capsys, "fit", DECAY, "@chwirut1", "--export", "latex", "--json")[1])
+    assert read.keys() == KEYS | {"export"} and read["export"] == fit.export("latex")
+    code, out, _ = run(capsys, "fit", "y ~ log(w)*x", "@triples", "--start", "w=-1", "--export", "numpy", "--intervals", "t")
+    assert code == 3 and "nonfinite" in out and "import numpy" not in out
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("--intervals: unknown kind of interval 'profil': did you mean 'profile'?", ("--intervals", "profil")),
+        ("--level 0.9 is the level of intervals", ("--level", "0.9")),
+        ("--level is 95: give a share between 0 and 1", ("--level", "95", "--intervals", "t")),
+        ("--export: unknown export 'torhc': did you mean 'torch'?", ("--export", "torhc")),
+    ],
+)
+def test_wrong_words_for_a_fit(capsys: Any, said: str, words: tuple[str, ...]) -> None:
+    code, out, err = run(capsys, "fit", "y ~ w*x", "@triples", *words)
+    assert (code, out) == (2, "") and said in err

@@ -25,6 +25,7 @@ PUBLIC = {
     "check_trajectory",
     "define",
     "fit",
+    "load",
     "random",
     "rerun",
     "sample",

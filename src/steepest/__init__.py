@@ -17,7 +17,7 @@ from steepest.errors import DataError, EngineError, FormulaError, OptionError, S
 from steepest.fitting.result import Fit
 from steepest.language.parser import define
 from steepest.problem import Problem
-from steepest.workbench import check_gradient, check_trajectory, fit, rerun
+from steepest.workbench import check_gradient, check_trajectory, fit, load, rerun
 
 __all__ = [
     "DataError",
@@ -34,6 +34,7 @@ __all__ = [
     "check_trajectory",
     "define",
     "fit",
+    "load",
     "random",
     "rerun",
     "sample",

@@ -60,6 +60,24 @@ def rerun(path: str | Path, data: Any = None) -> Trace:
     return problem.descend(**options, **place)
 
 
+def load(path: str | Path, problem: Problem | None = None) -> Fit:
+    """The fit in a file that `fit.save` wrote: summary, predict, t-intervals, bands on new data and exports need the file alone.
+
+    With the `problem` that it fits it has its data again, for residuals, tests, profiles and plots. Raises DataError for a file
+    that is no fit, or is damaged; OptionError where it is a fit of another formula, loss or data.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     fit("y ~ w*x", "@triples").save(f"{folder}/fit.json")
+    ...     again = load(f"{folder}/fit.json")
+    >>> again.predict({"x": [10]}).round(9).tolist()
+    [30.0]
+    """
+    from steepest.fitting import saved
+
+    return saved.load(path) if problem is None else saved.load(path, problem.objective(), problem.recipe())
+
+
 def check_gradient(user: Any, problem: Problem | None = None, *, reference: Any = None, inputs: Any = None) -> Report:
     """Is this gradient, which somebody wrote by hand, right? And if not, what is wrong with it, with proof.
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from steepest.cli import options
-from steepest.cli.output import report, say_json, write
+from steepest.cli.output import report, say, say_json, write
+from steepest.errors import OptionError, unknown
+from steepest.fitting.intervals import KINDS, Intervals
+from steepest.fitting.result import Fit
+from steepest.show.fitted import EXPORTS
 from steepest.show.picture import SUFFIXES
-from steepest.show.tables import fit_rows, found_something
+from steepest.show.tables import Rows, fit_rows, found_something, number
 
 Save = Annotated[str, options.option("--save", "FILE", "Write the fit with all its digits: .json.")]
+Ends = Annotated[str, options.option("--intervals", "t|profile", "Confidence intervals: by the standard errors, or by refits.")]
+Level = Annotated[str, options.option("--level", "0.95", "The level of the intervals: 0.95 unless given.")]
+As = Annotated[str, options.option("--export", "WHAT", f"Print the fitted model as a text instead: {', '.join(EXPORTS)}.")]
 
 EXIT_CODES = {"converged": 0, "stopped": 1, "steps": 1, "nonfinite": 3}
 KEYS = ("parameters", "std_errors", "loss", "outcome", "sentence", "recipe")
@@ -28,6 +35,9 @@ def fit(
     missing: options.Missing = "refuse",
     plot: options.Plot = "",
     save: Save = "",
+    intervals: Ends = "",
+    level: Level = "",
+    export: As = "",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -40,13 +50,41 @@ def fit(
     """
     options.check_target(plot, "--plot", SUFFIXES)
     options.check_target(save, "--save", (".json",))
+    check_words(intervals, level, export)
     problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing)
     result = problem.fit()
+    found = found_something(result)
+    ends = result.intervals(options.real(level or "0.95", "--level") or 0, intervals) if intervals else None
     if as_json:
-        say_json({key: getattr(result, key) for key in KEYS})
+        more: dict[str, Any] = {"intervals": ends.to_dict()} if ends else {}
+        more |= {"export": result.export(export)} if export and found else {}
+        say_json({key: getattr(result, key) for key in KEYS} | more)
+    elif export and found:
+        say(result.export(export).rstrip("\n"))
     elif not quiet:
-        loss_line = [f"loss {result.loss:.10g}"] if found_something(result) else []
-        report(result.recipe, fit_rows(result), [*loss_line, result.sentence])
+        loss_line = [f"loss {result.loss:.10g}"] if found else []
+        report(result.recipe, rows(result, ends), [*loss_line, result.sentence, *(ends.notes if ends and found else ())])
     write(save, result.save, as_json or quiet)
     write(plot, result.plot, as_json or quiet)
     raise typer.Exit(EXIT_CODES[result.outcome])
+
+
+def check_words(intervals: str, level: str, export: str) -> None:
+    """Refuses a wrong word before the work is done."""
+    if intervals and intervals not in KINDS:
+        raise OptionError(f"--intervals: {unknown('kind of interval', intervals, KINDS)}")
+    if export and export not in EXPORTS:
+        raise OptionError(f"--export: {unknown('export', export, EXPORTS)}")
+    if level and not intervals:
+        raise OptionError(f"--level {level} is the level of intervals: give --intervals t or --intervals profile")
+    if level and not 0 < (options.real(level, "--level") or 0) < 1:
+        raise OptionError(f"--level is {level}: give a share between 0 and 1, as 0.95")
+
+
+def rows(result: Fit, ends: Intervals | None) -> Rows:
+    """The table of a fit, with two more columns for intervals."""
+    table = fit_rows(result)
+    if ends is None or not found_something(result):
+        return table
+    pairs = [ends.header[-2:], *((number(low, 6), number(high, 6)) for low, high in ends.by_name.values())]
+    return [(*row, *pair) for row, pair in zip(table, pairs, strict=True)]

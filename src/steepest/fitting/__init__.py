@@ -12,6 +12,9 @@ between works on `FreeLoss`: sums over the rows, as functions of the parameters 
 and `general` are the paths; `tangent` (QR at a point) and `bowl` (the Hessian at a point) carry them; `verify` judges,
 `uncertainty` gives the covariance, `result` and `summary` hold and print what was found.
 
+What a `Fit` is asked for, a file each: `statistics` (R², likelihood), `intervals` and `profile` (refits along one parameter),
+`bands` (delta method), `residual_tests`, `saved` (JSON, out and in), `stayed` (parameters that never moved).
+
 Outcomes: "converged" only where it was verified that the gradient is as small as rounding allows, that no direction
 bends down, that the loss rises on both sides of every parameter, the others following, and, where the model has kinks or
 jumps, that it falls in none of many random directions; else "stopped", "steps" or "nonfinite", and the reason says why.

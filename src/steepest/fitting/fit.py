@@ -18,6 +18,7 @@ from steepest.fitting.general import general
 from steepest.fitting.leastsq import leastsq
 from steepest.fitting.linear import linear
 from steepest.fitting.result import Fit
+from steepest.fitting.stayed import explained
 from steepest.fitting.verify import Found
 
 ESCAPES = 5
@@ -84,7 +85,7 @@ def result(loss: FreeLoss, found: Found, seconds: float, problem: Mapping[str, A
         s=float(np.sqrt(rss / dof)) if dof > 0 else np.nan,
         rows=loss.rows,
         outcome=found.outcome,
-        reason=found.reason,
+        reason=explained(loss, found),
         method=found.method,
         evaluations=loss.evaluations,
         seconds=seconds,

@@ -1,6 +1,8 @@
-"""The model's values on any data that have its predictors."""
+"""The model's values, and their derivatives by the parameters, on any data that have its predictors."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -8,6 +10,7 @@ from steepest.calculus.derivation import Derivation
 from steepest.data.table import Columns, Table
 from steepest.descent.objective import Array
 from steepest.language.evaluate import evaluate
+from steepest.language.program import Program
 
 SLICE = 32_768  # rows at a time: every node of the program holds as many numbers
 
@@ -18,8 +21,21 @@ def predict(derivation: Derivation, theta: Array, data: Columns | Table) -> Arra
     Raises DataError where a column is missing.
     """
     value = derivation.program("value")
-    program = value.pruned({"yhat": value.outputs["yhat"]})
-    used = {node.value for node in program.nodes if node.op == "column"}
+    model = value.pruned({"yhat": value.outputs["yhat"]})
+    return np.concatenate([values[0] for values in by_rows(derivation, model, model, theta, data)])
+
+
+def slopes(derivation: Derivation, theta: Array, data: Columns | Table) -> Iterator[Array]:
+    """∂yhat/∂theta, (p, some rows), slice by slice, on the same data."""
+    value, jacobian = derivation.program("value"), derivation.program("jacobian")
+    model = value.pruned({"yhat": value.outputs["yhat"]})
+    wanted = jacobian.pruned({name: node for name, node in jacobian.outputs.items() if name != "residual"})
+    return by_rows(derivation, model, wanted, theta, data)
+
+
+def by_rows(derivation: Derivation, model: Program, wanted: Program, theta: Array, data: Columns | Table) -> Iterator[Array]:
+    """The outputs of `wanted`, (outputs, some rows), slice by slice; the data need the columns that `model` uses."""
+    used = {node.value for node in model.nodes if node.op == "column"}
     names = derivation.formula.columns
     if isinstance(data, Columns):
         arrays, rows = dict(enumerate(data.arrays)), data.rows
@@ -27,9 +43,8 @@ def predict(derivation: Derivation, theta: Array, data: Columns | Table) -> Arra
         # A model without predictors needs only the number of rows.
         read = data.columns([name for k, name in enumerate(names) if k in used] or data.names[:1])
         arrays, rows = dict(zip(sorted(used), read.arrays, strict=False)), read.rows
-    out = np.empty(rows)
     for first in range(0, rows, SLICE):
-        part = slice(first, first + SLICE)
+        part = slice(first, min(first + SLICE, rows))
         columns = [arrays[k][part] if k in used else 0.0 for k in range(len(names))]
-        out[part] = evaluate(program, theta.tolist(), columns)[program.outputs["yhat"]]
-    return out
+        nodes = evaluate(wanted, theta.tolist(), columns)
+        yield np.array([np.broadcast_to(nodes[place], part.stop - part.start) for place in wanted.outputs.values()])

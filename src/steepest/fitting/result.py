@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +13,14 @@ import numpy as np
 from steepest.data.read import read_table
 from steepest.descent.objective import Array, Objective
 from steepest.errors import OptionError, unknown
+from steepest.fitting import saved
+from steepest.fitting.bands import Band, band
+from steepest.fitting.free_loss import FreeLoss
+from steepest.fitting.intervals import Intervals, intervals
 from steepest.fitting.predict import predict
+from steepest.fitting.residual_tests import ResidualTests, residual_tests
+from steepest.fitting.statistics import Statistics, correlation, statistics
+from steepest.fitting.uncertainty import by_hessian
 from steepest.io import Target, write_text
 
 
@@ -84,6 +90,119 @@ class Fit:
         spread = f" with residual standard error {self.s:.4g} on {self.dof} degrees of freedom" if self.s == self.s else ""
         return f"{self.problem['formula']}, fitted to {count} by {self.method}{spread}; {self.outcome}: {self.reason}."
 
+    @property
+    def is_quadratic(self) -> bool:
+        """Is the loss a sum of squares?"""
+        return self.objective.derivation.criterion.quadratic
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """R² and the log-likelihood: what is read off all rows, once."""
+        return statistics(self)
+
+    @property
+    def r_squared(self) -> float:
+        """1 - Σw(y - yhat)²/Σw(y - ȳ)², ȳ the weighted mean; nan where the loss is not quadratic. As lmfit and statsmodels have it.
+
+        For a model without a constant it can be negative. statsmodels then leaves ȳ out.
+        """
+        return self.statistics.r_squared
+
+    @property
+    def log_likelihood(self) -> float:
+        """ln L at its largest, as statsmodels' `llf`: for a quadratic loss of normal errors with the variance σ²/w, σ² = rss/n; for
+        logistic, cross-entropy and poisson of the data themselves; nan for other losses.
+        """
+        return self.statistics.log_likelihood
+
+    @property
+    def aic(self) -> float:
+        """2k - 2 ln L, for k free parameters; lower is better (Akaike 1974).
+
+        It is statsmodels' for OLS, WLS and GLM. R's counts σ too: 2 more. lmfit's n·ln(rss/n) + 2k leaves out n·(1 + ln 2π).
+        """
+        return 2 * len(self.objective.free) - 2 * self.log_likelihood
+
+    @property
+    def bic(self) -> float:
+        """k ln n - 2 ln L, for n rows (Schwarz 1978)."""
+        return float(len(self.objective.free) * np.log(self.rows) - 2 * self.log_likelihood)
+
+    @property
+    def correlation(self) -> Array:
+        """Of the estimates, (p, p): C_ij/√(C_ii C_jj); nan for a parameter that is fixed or not known."""
+        return correlation(self.covariance)
+
+    @cached_property
+    def hessian_errors(self) -> dict[str, float]:
+        """Standard errors from the full Hessian H of the sum of squares, √diag(2s²H⁻¹), as symfit and iminuit have them, by name.
+
+        `std_errors` leave out the curvature of the model; where the residuals are large the two differ. For losses that are not
+        quadratic they are the same, since `covariance` is made of the full Hessian there.
+        """
+        if not self.is_quadratic or self.outcome != "converged":
+            return dict(self.std_errors)
+        loss = FreeLoss(self.objective, self.theta)
+        errors = np.zeros(len(self.theta))
+        errors[self.objective.free] = by_hessian(loss, loss.start, self.s)
+        return dict(zip(self.parameters, errors.tolist(), strict=True))
+
+    @property
+    def rank(self) -> int:
+        """How many of the free parameters the data tell apart here: the rank of the Jacobian."""
+        return int(self._rank.rank)
+
+    @property
+    def identifiable(self) -> bool:
+        """Do the data tell all free parameters apart?"""
+        return bool(self._rank.full)
+
+    @property
+    def matters(self) -> str:
+        """What alone matters where they do not, as "only b*c matters"; else empty."""
+        return str(self._rank.matters)
+
+    @cached_property
+    def _rank(self) -> Any:
+        from steepest.insight.rank import rank
+
+        return rank(self.objective, self.theta)
+
+    def intervals(self, level: float = 0.95, kind: str = "t") -> Intervals:
+        """Confidence intervals by name: `fit.intervals()["b"]` is (low, high).
+
+        `kind`: "t" is estimate ± q·std_error, q from Student's t with `dof` degrees of freedom (for losses that are not quadratic
+        from the normal distribution). "profile" holds the parameter and fits all others again, until the F-test (for likelihoods
+        χ²) refuses the value: it need not be symmetric, and a side without limit is infinite, which a note says.
+        Raises OptionError.
+
+        >>> import steepest as st
+        >>> fit = st.fit("y ~ a + b*x", {"x": [0, 1, 2, 3], "y": [1, 3, 5, 8]})
+        >>> [round(end, 4) for end in fit.intervals(0.9)["b"]], [round(end, 4) for end in fit.intervals(0.9, "profile")["b"]]
+        ([1.7942, 2.8058], [1.7942, 2.8058])
+        """
+        return intervals(self, level, kind)
+
+    def band(self, new: Any = None, level: float = 0.95, kind: str = "confidence") -> Band:
+        """How far the fitted curve may lie in each row, on the fitted data or on `new` ones: `.lower`, `.yhat`, `.upper`, (rows,).
+
+        yhat ± q·√(J C Jᵀ) by the delta method, with the exact Jacobian J and `covariance` C, row by row; q as for `intervals`.
+        `kind`: "confidence" is for the curve, "prediction" for a new observation: s² more under the root (s²/w on fitted rows).
+        Raises OptionError.
+
+        >>> import steepest as st
+        >>> fit = st.fit("y ~ a + b*x", {"x": [0, 1, 2, 3], "y": [1, 3, 5, 8]})
+        >>> band = fit.band({"x": [1.5]})
+        >>> band.lower.round(3).tolist(), band.yhat.round(3).tolist(), band.upper.round(3).tolist()
+        ([3.417], [4.25], [5.083])
+        """
+        return band(self, new, level, kind)
+
+    @cached_property
+    def tests(self) -> ResidualTests:
+        """Of the residuals: runs, Durbin-Watson, Shapiro-Wilk, the largest leverage and Cook's distance, in plain words."""
+        return residual_tests(self)
+
     def predict(self, new: Any = None) -> Array:
         """The model's values yhat, (rows,), on the fitted data, or on `new` data with the model's predictors.
 
@@ -93,41 +212,35 @@ class Fit:
         return predict(self.objective.derivation, self.theta, data)
 
     def summary(self) -> str:
-        """A table of the parameters, as R's `summary` of a fit has it, and the sentence."""
+        """A table of the parameters, as R's `summary` of a fit has it, how good the fit is, and how it ended."""
         from steepest.fitting.summary import summary
 
         return summary(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values for JSON; what is not a finite number is None."""
-        numbers = {name: getattr(self, name) for name in ("loss", "rss", "dof", "s", "rows", "evaluations", "seconds")}
-        return {
-            "parameters": {name: _plain(value) for name, value in self.parameters.items()},
-            "std_errors": {name: _plain(value) for name, value in self.std_errors.items()},
-            "covariance": [[_plain(value) for value in row] for row in self.covariance.tolist()],
-            **{name: _plain(value) for name, value in numbers.items()},
-            "outcome": self.outcome,
-            "reason": self.reason,
-            "sentence": self.sentence,
-            "method": self.method,
-            "recipe": self.recipe,
-        }
+        return saved.to_dict(self)
 
     def save(self, path: Target) -> None:
-        """Writes the fit to a JSON file, every number with all its digits."""
+        """Writes the fit to a JSON file, every number with all its digits; `steepest.load` reads it."""
         write_text(path, json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
     def plot(self, *args: Any, **options: Any) -> Any:
-        """Draws the data and the fitted curve; see `steepest.show.plots.plot_fit`."""
+        """Draws the data and the fitted curve, with a confidence band where `band=0.95`; see `steepest.show.plots.plot_fit`."""
         from steepest.show.plots import plot_fit
 
         return plot_fit(self, *args, **options)
+
+    def export(self, what: str = "numpy") -> str:
+        """The fitted model as a text that needs nothing of steepest: "numpy", "torch", "sympy" or "latex".
+
+        A function of the predictors, a torch module, an expression: `model`; LaTeX has the parameters with their errors.
+        """
+        from steepest.show.fitted import export
+
+        return export(self, what)
 
     def _repr_html_(self) -> str:
         from steepest.show.tables import fit_html
 
         return fit_html(self)
-
-
-def _plain(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -1,48 +1,67 @@
-"""A fit as a plain text table."""
+"""A fit as a table: R's columns for a fit by nls."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from steepest.language.names import printable
 
 if TYPE_CHECKING:
     from steepest.fitting.result import Fit
 
 
 def summary(fit: Fit) -> str:
+    """The formula, the table of parameters, how good the fit is and how it ended."""
+    head = f"{printable(fit.problem['formula'], 2_000)}   ({fit.problem['loss']}, {fit.rows:,} rows)"
+    return "\n".join([head, "", columns(summary_rows(fit)), "", *quality(fit), f"{fit.outcome}: {fit.reason}"])
+
+
+def summary_rows(fit: Fit) -> list[tuple[str, ...]]:
     """R's columns: estimate, standard error, their ratio, and the chance of a larger ratio if the parameter were 0."""
-    letter = "z" if math.isnan(fit.s) else "t"
-    header = ["", "Estimate", "Std. Error", f"{letter} value", f"Pr(>|{letter}|)"]
-    fixed = fit.problem["fixed"]
-    lines = [header, *(parameter_line(fit, name, name in fixed) for name in fit.parameters)]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
-    table = [
-        "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))]) for line in lines
-    ]
+    letter = "t" if fit.is_quadratic else "z"
+    header = ("", "Estimate", "Std. Error", f"{letter} value", f"Pr(>|{letter}|)")
+    return [header, *(parameter_line(fit, name, name in fit.problem["fixed"]) for name in fit.parameters)]
+
+
+def quality(fit: Fit) -> list[str]:
+    """The residual standard error, R² and the information criteria, where the loss gives them a meaning."""
     spread = [] if math.isnan(fit.s) else [f"Residual standard error: {fit.s:.4g} on {fit.dof} degrees of freedom"]
-    head = f"{fit.problem['formula']}   ({fit.problem['loss']}, {fit.rows:,} rows)"
-    return "\n".join([head, "", *table, "", *spread, f"Loss: {fit.loss:.7g}", f"{fit.outcome}: {fit.reason}"])
+    shown = {"Loss": fit.loss, "R-squared": fit.r_squared, "AIC": fit.aic, "BIC": fit.bic}
+    return [*spread, ", ".join(f"{name}: {value:.7g}" for name, value in shown.items() if name == "Loss" or math.isfinite(value))]
 
 
-def parameter_line(fit: Fit, name: str, fixed: bool) -> list[str]:
-    value, error = fit.parameters[name], fit.std_errors[name]
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Cells under their headers, names to the left and numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(cell.rjust(w) if k else cell.ljust(w) for k, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def parameter_line(fit: Fit, name: str, fixed: bool) -> tuple[str, ...]:
+    value, error, shown = fit.parameters[name], fit.std_errors[name], printable(name, 40)
     if fixed:
-        return [name, f"{value:.7g}", "fixed", "", ""]
+        return shown, f"{value:.7g}", "fixed", "", ""
     if not error > 0:
-        return [name, f"{value:.7g}", "unknown" if math.isnan(error) else f"{error:.4g}", "", ""]
+        return shown, f"{value:.7g}", "unknown" if math.isnan(error) else f"{error:.4g}", "", ""
     ratio = value / error
-    return [
-        name,
+    likely = chance(ratio, fit)
+    return (
+        shown,
         f"{value:.7g}",
         f"{error:.4g}",
         f"{ratio:.3f}" if abs(ratio) < 1e6 else f"{ratio:.3e}",
-        f"{chance(ratio, fit):.2g}",
-    ]
+        "<2e-16" if likely < 2e-16 else f"{likely:.2g}",
+    )
 
 
 def chance(ratio: float, fit: Fit) -> float:
     """Two-sided, by Student's t for quadratic losses and by the normal distribution for others."""
-    if math.isnan(fit.s):
+    if not fit.is_quadratic:
         return math.erfc(abs(ratio) / math.sqrt(2))
     from scipy.special import stdtr
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from steepest.descent.objective import Array
+from steepest.fitting.bowl import bowl
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.tangent import Tangent
 
@@ -42,3 +43,16 @@ def of_loss(loss: FreeLoss, x: Array, inverse: Array) -> Array:
         gradients = gradients * loss.objective.weights
     covariance: Array = inverse @ (gradients @ gradients.T) @ inverse
     return covariance * (loss.rows / (loss.rows - len(x)))
+
+
+def by_hessian(loss: FreeLoss, x: Array, s: float) -> Array:
+    """√diag(s²·2H⁻¹), (k,), H the full Hessian of the sum of squares; nan where it does not bend up, or is not known."""
+    unknown = np.full(len(x), np.nan)
+    hessian = loss.hessian(x)
+    if hessian is None:
+        return unknown
+    shape = bowl(loss, x, hessian)
+    if not shape.is_up:
+        return unknown
+    errors: Array = s * np.sqrt(2 * np.sum(shape.directions**2, axis=1))
+    return errors

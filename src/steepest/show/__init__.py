@@ -11,6 +11,7 @@ In: a Fit, a Trace, or an Objective with a theta. Out: a matplotlib Figure or Ax
     tables.py   tables as text, and as HTML for notebooks;  agreement.py: those of `problem.check()`,
                 explanation.py: those of `problem.explain()`
     methods.py  the list of methods and schedules;  comparison.py: methods beside each other, as table and picture
+    fitted.py   the model of a fit as NumPy, PyTorch, SymPy or LaTeX
     export.py   a descent as a script or notebook: scripts.py, a row a library; export_data.py, its data as code
 
 matplotlib is imported when a picture is made; pyplot never is, and the user's backend and rcParams stay as they are.

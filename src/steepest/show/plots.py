@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from steepest.descent.trace import Trace
 from steepest.show.picture import look, new_figure, write_figure
-from steepest.show.rows import plot_data, plot_residuals
+from steepest.show.rows import plot_band, plot_data, plot_residuals
 from steepest.show.steps import plot_loss, plot_parameters
 from steepest.show.tables import error_of, estimate, found_something
 
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
     from steepest.fitting.result import Fit
 
-__all__ = ["plot_data", "plot_fit", "plot_loss", "plot_parameters", "plot_residuals", "plot_trace"]
+__all__ = ["plot_band", "plot_data", "plot_fit", "plot_loss", "plot_parameters", "plot_residuals", "plot_trace"]
 
 
-def plot_fit(fit: Fit, path: str | os.PathLike[str] | None = None) -> Figure:
+def plot_fit(fit: Fit, path: str | os.PathLike[str] | None = None, band: float | None = None) -> Figure:
     """A fit as a figure: the data with the fitted model, and the residuals below.
 
-    Where nothing was fitted: the data alone, and why. `path` writes it too, as .svg, .png or .pdf. Raises OptionError for a path
-    that cannot be written so.
+    `band=0.95` shades the confidence band of that level around the curve of a model with one predictor. Where nothing was fitted:
+    the data alone, and why. `path` writes it too, as .svg, .png or .pdf. Raises OptionError for a path that cannot be written so,
+    and for a band where there is no curve.
     """
     title, found = str(fit.recipe["formula"]), found_something(fit)
     with look():
@@ -33,6 +34,8 @@ def plot_fit(fit: Fit, path: str | os.PathLike[str] | None = None) -> Figure:
             figure = new_figure(7, 5.6, title, _values(fit), said)
             data, residuals = figure.subplots(2, 1, sharex=True, height_ratios=[2.6, 1])
             plot_data(fit.objective, fit.theta, data).set_xlabel("")
+            if band is not None:
+                plot_band(fit, band, data)
             plot_residuals(fit.objective, fit.theta, residuals)
             figure.align_ylabels([data, residuals])
         else:

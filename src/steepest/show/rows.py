@@ -9,11 +9,14 @@ import numpy as np
 
 from steepest.descent.objective import Objective
 from steepest.engines.table import Kernels, kernels
+from steepest.errors import OptionError
 from steepest.language.names import printable
 from steepest.show.picture import LINE, POINTS, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from steepest.fitting.result import Fit
 
 Array = np.ndarray[Any, Any]
 
@@ -46,12 +49,24 @@ def plot_data(objective: Objective, theta: Any | None, ax: Axes) -> Axes:
     response = printable(objective.derivation.formula.response.replace("`", ""), 40)
     ax.set_ylabel(f"observed {response}" if diagonal else response, parse_math=False)
     _label_abscissa(ax, seen)
-    legend = ax.legend(
-        loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, borderaxespad=0.2, handlelength=1.4,
-        columnspacing=1.2, fontsize="small",
-    )  # fmt: skip
-    legend.legend_handles[0].set(alpha=1, markersize=4)  # type: ignore[union-attr]
+    _name_all(ax, 2)
     return tidy(ax)
+
+
+def plot_band(fit: Fit, level: float, ax: Axes) -> Axes:
+    """Shades the confidence band of the fitted curve, where there is one predictor."""
+    places = _predictors(fit.objective)
+    if len(places) != 1:
+        raise OptionError(f"band needs one predictor, and this model has {len(places)}: fit.band() gives the numbers")
+    column = fit.objective.columns.arrays[places[0]]
+    grid = np.linspace(column.min(), column.max(), GRID)
+    found = fit.band({fit.objective.columns.names[places[0]]: grid}, level)
+    back = MEANS.get(fit.objective.derivation.criterion.name, _finite)
+    with np.errstate(all="ignore"):
+        lower, upper = _finite(back(found.lower)), _finite(back(found.upper))
+    ax.fill_between(grid, lower, upper, color=LINE, alpha=0.25, linewidth=0, label=f"{100 * level:.4g} % confidence", zorder=1)
+    _name_all(ax, 3)
+    return ax
 
 
 def plot_residuals(objective: Objective, theta: Any, ax: Axes) -> Axes:
@@ -63,6 +78,14 @@ def plot_residuals(objective: Objective, theta: Any, ax: Axes) -> Axes:
     ax.margins(y=0.12)
     _label_abscissa(ax, seen)
     return tidy(ax)
+
+
+def _name_all(ax: Axes, columns: int) -> None:
+    legend = ax.legend(
+        loc="lower right", bbox_to_anchor=(1, 1), ncols=columns, frameon=False, borderaxespad=0.2, handlelength=1.4,
+        columnspacing=1.2, fontsize="small",
+    )  # fmt: skip
+    legend.legend_handles[0].set(alpha=1, markersize=4)  # type: ignore[union-attr]
 
 
 def _label_abscissa(ax: Axes, seen: _Seen) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from steepest.descent.trace import Trace
+from steepest.fitting.summary import columns, summary_rows
 from steepest.language.names import printable
 
 if TYPE_CHECKING:
@@ -83,17 +84,12 @@ def text_table(rows: Sequence[Sequence[str]]) -> str:
     a            1.5
     b            -12
     """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        [cell.rjust(width) if k else cell.ljust(width) for k, (cell, width) in enumerate(zip(row, widths, strict=True))]
-        for row in _shortened(rows)
-    )
-    return "\n".join("  ".join(line).rstrip() for line in lines)
+    return columns(_shortened(rows))
 
 
 def fit_html(fit: Fit) -> str:
-    """A fit for a notebook: the formula, the table, the sentence. Everything is escaped."""
-    return _page(fit.recipe, fit_rows(fit), fit.sentence)
+    """A fit for a notebook: the formula, R's table, the sentence. Everything is escaped."""
+    return _page(fit.recipe, summary_rows(fit) if found_something(fit) else fit_rows(fit), fit.sentence)
 
 
 def trace_html(trace: Trace) -> str:
@@ -102,13 +98,16 @@ def trace_html(trace: Trace) -> str:
 
 
 def _page(recipe: Any, rows: Rows, sentence: str) -> str:
-    head, *body = _shortened(rows)
     source = f"{recipe['data']}, {recipe['rows']:,} rows, loss {recipe['loss']}"
-    return (
-        f"<div><p><code>{_safe(recipe['formula'])}</code><br><small>{_safe(source)}</small></p>"
-        f"<table><thead>{_row('th', head)}</thead><tbody>{''.join(_row('td', row) for row in body)}</tbody></table>"
-        f"<p>{_safe(sentence)}</p></div>"
-    )
+    title = f"<p><code>{_safe(recipe['formula'])}</code><br><small>{_safe(source)}</small></p>"
+    return f"<div>{title}{table_html(rows, [sentence])}</div>"
+
+
+def table_html(rows: Sequence[Sequence[str]], sentences: Iterable[str]) -> str:
+    """A table with its header, and sentences below. Everything is escaped."""
+    head, *body = _shortened(rows)
+    table = f"<table><thead>{_row('th', head)}</thead><tbody>{''.join(_row('td', row) for row in body)}</tbody></table>"
+    return f"<div>{table}{''.join(f'<p>{_safe(sentence)}</p>' for sentence in sentences)}</div>"
 
 
 def _row(tag: str, cells: Iterable[str]) -> str:

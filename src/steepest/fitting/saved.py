@@ -1,0 +1,201 @@
+"""A fit in a JSON file: what is written, and what is read back, every value checked. Nothing in a file is run."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from steepest.calculus.derivation import Derivation
+from steepest.descent.objective import Array, Objective
+from steepest.descent.parameters import is_finite
+from steepest.engines.table import Kernels, kernels
+from steepest.errors import DataError, OptionError
+from steepest.fitting.statistics import Statistics
+from steepest.language.formula import parse_formula
+from steepest.language.losses import parse_loss
+from steepest.language.names import printable
+
+if TYPE_CHECKING:
+    from steepest.fitting.result import Fit
+
+FORMAT = "steepest fit 1"
+LARGEST = 200_000_000  # bytes
+OUTCOMES = ("converged", "stopped", "steps", "nonfinite")
+NUMBERS = ("loss", "rss", "s", "seconds")
+TEXTS = ("outcome", "reason", "method")
+COUNTS = ("dof", "rows", "evaluations")
+RECIPE: dict[str, type] = {
+    "formula": str, "loss": str, "data": str, "rows": int, "weighted": bool, "constants": dict, "start": dict, "fixed": list,
+    "fingerprint": str,
+}  # fmt: skip
+COMPARED = ("formula", "loss", "constants", "weighted", "fingerprint")
+
+
+class WithoutData(Objective):
+    """The formula and the loss of a fit that was loaded without its data. Raises OptionError where data are asked for."""
+
+    def __init__(self, made: Kernels, free: list[int], path: str) -> None:
+        self.kernels, self.free, self.path = made, np.array(free, dtype=np.int64), path
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name in ("columns", "weights", "total", "divisor"):
+            raise OptionError(
+                f"this needs the data, which {self.path!r} does not hold: load it with its problem, st.load(path, problem)"
+            )
+        raise AttributeError(name)
+
+
+def to_dict(fit: Fit) -> dict[str, Any]:
+    """Everything as plain values for JSON; what is not a finite number is None."""
+    return {
+        "format": FORMAT,
+        "parameters": {name: plain(value) for name, value in fit.parameters.items()},
+        "std_errors": {name: plain(value) for name, value in fit.std_errors.items()},
+        "covariance": [[plain(value) for value in row] for row in fit.covariance.tolist()],
+        **{name: plain(getattr(fit, name)) for name in (*NUMBERS, *COUNTS)},
+        "statistics": {name: plain(value) for name, value in fit.statistics._asdict().items()},
+        "outcome": fit.outcome,
+        "reason": fit.reason,
+        "sentence": fit.sentence,
+        "method": fit.method,
+        "columns": list(fit.objective.derivation.formula.columns),
+        "recipe": fit.recipe,
+    }
+
+
+def plain(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def load(path: str | Path, objective: Objective | None = None, recipe: Mapping[str, Any] | None = None) -> Fit:
+    """The fit in a file that `fit.save` wrote. With the objective and recipe of a problem it has its data again.
+
+    Raises DataError for a file that is no fit, or is damaged; OptionError where it is a fit of another problem.
+    """
+    from steepest.fitting.result import Fit
+
+    held = Held(read(Path(path)), str(path))
+    made_of = held.mapping("recipe")
+    for name, kind in RECIPE.items():
+        if not isinstance(made_of.get(name), kind):
+            raise held.damaged(f"recipe, {name},", "is missing or of another kind")
+    if recipe is not None:
+        compare(made_of, recipe, str(path))
+    derivation = objective.derivation if objective else derivation_of(held, made_of)
+    names = derivation.formula.parameters
+    parameters = {name: held.number(value, f"parameter {name}") for name, value in held.mapping("parameters").items()}
+    if tuple(parameters) != names:
+        raise held.damaged("parameters", f"are not those of the formula, {', '.join(names)}")
+    fixed = held.texts(made_of["fixed"], "fixed")
+    free = [k for k, name in enumerate(names) if name not in fixed]
+    covariance = held.matrix(len(names))
+    values: dict[str, Any] = {name: held.number(held.get(name), name) for name in NUMBERS}
+    values |= {name: held.count(name) for name in COUNTS} | {name: held.text(name) for name in TEXTS}
+    if objective is None:
+        found: Objective = WithoutData(kernels("numpy", derivation), free, str(path))
+    else:
+        found = Objective(objective.kernels, objective.columns, objective.weights, free)
+    errors = dict(zip(names, np.sqrt(np.diag(covariance)).tolist(), strict=True))
+    problem = {name: value for name, value in made_of.items() if name != "fingerprint"}
+    fit = Fit(parameters=parameters, std_errors=errors, covariance=covariance, problem=problem, objective=found, **values)
+    if fit.outcome not in OUTCOMES:
+        raise held.damaged("outcome", f"is none of {', '.join(OUTCOMES)}")
+    known = held.mapping("statistics")
+    numbers = {name: held.number(known.get(name), name) for name in Statistics._fields}
+    vars(fit).update(recipe=dict(made_of), statistics=Statistics(**numbers))
+    return fit
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The object in a file. Raises DataError where there is none."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise DataError(f"{str(path)!r} is larger than any saved fit ({LARGEST:,} bytes)")
+        held = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    except OSError as error:
+        raise DataError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{str(path)!r} is no saved fit, or it is damaged: {printable(str(error), 100)}") from None
+    if not isinstance(held, dict) or held.get("format") != FORMAT:
+        raise DataError(f"{str(path)!r} is no fit that fit.save wrote: its \"format\" is not '{FORMAT}'")
+    return held
+
+
+def refuse(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def compare(made_of: Mapping[str, Any], recipe: Mapping[str, Any], path: str) -> None:
+    """Refuses a fit of another problem."""
+    for name in COMPARED:
+        if made_of.get(name) != recipe[name]:
+            if name == "fingerprint":
+                raise OptionError(
+                    f"{path!r} is a fit to other data: their fingerprint differs; load it without the problem, or fit again"
+                )
+            held, here = (printable(str(part.get(name)), 200) for part in (made_of, recipe))
+            raise OptionError(f"{path!r} is a fit of another problem: its {name} is {held}, that of the problem is {here}")
+
+
+def derivation_of(held: Held, made_of: Mapping[str, Any]) -> Derivation:
+    constants = {name: held.number(value, f"constant {name}") for name, value in made_of["constants"].items()}
+    columns = held.texts(held.get("columns"), "columns")
+    return Derivation(parse_formula(made_of["formula"], columns, constants), parse_loss(made_of["loss"]))
+
+
+class Held:
+    """What a file holds, taken out value by value. Raises DataError that names the value."""
+
+    def __init__(self, values: Mapping[str, Any], path: str) -> None:
+        self.values, self.path = values, path
+
+    def damaged(self, name: str, how: str) -> DataError:
+        return DataError(f"{self.path!r} is damaged: {printable(name)} {how}. Fit again, and save it.")
+
+    def get(self, name: str) -> Any:
+        if name not in self.values:
+            raise self.damaged(name, "is missing")
+        return self.values[name]
+
+    def mapping(self, name: str) -> Mapping[str, Any]:
+        if not isinstance(value := self.get(name), dict):
+            raise self.damaged(name, "is no table")
+        return value
+
+    def text(self, name: str) -> str:
+        if not isinstance(value := self.get(name), str):
+            raise self.damaged(name, "is no text")
+        return printable(value, 20_000)
+
+    def texts(self, value: Any, name: str) -> list[str]:
+        if not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+            raise self.damaged(name, "is no list of names")
+        return value
+
+    def number(self, value: Any, name: str) -> float:
+        """A number, None for one that is not finite."""
+        if value is None:
+            return math.nan
+        if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
+            raise self.damaged(name, "is no number")
+        return float(value)
+
+    def count(self, name: str) -> int:
+        if isinstance(value := self.get(name), bool) or not isinstance(value, int):
+            raise self.damaged(name, "is no whole number")
+        return value
+
+    def matrix(self, size: int) -> Array:
+        rows = self.get("covariance")
+        if not (isinstance(rows, list) and len(rows) == size and all(isinstance(row, list) and len(row) == size for row in rows)):
+            raise self.damaged("covariance", f"is no table of {size} × {size} numbers")
+        matrix = np.array([[self.number(value, "covariance") for value in row] for row in rows])
+        diagonal = np.diag(matrix)
+        if (diagonal < 0).any() or not np.allclose(matrix, matrix.T, rtol=1e-9, atol=0, equal_nan=True):
+            raise self.damaged("covariance", "is not symmetric, with variances on its diagonal")
+        return matrix
