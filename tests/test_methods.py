@@ -540,3 +540,9 @@ def test_batches_of_all_rows_are_the_full_batch() -> None:
     problem = problem_of(True)
     some_order, full = (problem.descend("adam", 0.01, 50, batch, "numpy") for batch in (37, "full"))
     assert gap(some_order.theta, full.theta) < 1e-12
+
+
+def test_no_rate_is_made_up_for_a_method_that_settles_at_none() -> None:
+    problem = st.Problem("y ~ w*x", "@triples")
+    with pytest.raises(OptionError, match="settles at none"):
+        problem.descend("momentum", hyper={"mu": 1.5})

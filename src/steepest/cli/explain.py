@@ -51,6 +51,7 @@ def explain(
         say_json(found.to_dict())
     elif not quiet:
         say(wrapped(problem.formula.text))
-        say(dim(wrapped(f"{problem.columns.source}, {problem.columns.rows:,} rows, loss {problem.derivation.criterion.name}")))
+        rows = f"{problem.columns.rows:,} row{'' if problem.columns.rows == 1 else 's'}"
+        say(dim(wrapped(f"{problem.columns.source}, {rows}, loss {problem.derivation.criterion.name}")))
         say(f"\n{found.text()}")
     write(plot, found.plot, as_json or quiet)

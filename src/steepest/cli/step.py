@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from steepest.cli import options
-from steepest.cli.descend import EXIT_CODES, Batch, Hyper, Method, Rate
+from steepest.cli.descend import Batch, Hyper, Method, Rate
 from steepest.cli.options import number, option, real, switch, whole
 from steepest.cli.output import say
-from steepest.lab.session import Lab
+from steepest.lab.session import BROKEN, Lab
 from steepest.lab.terminal import conversation
 
 Ascii = Annotated[bool, switch("--ascii", "Characters of ASCII alone.")]
@@ -44,7 +44,7 @@ def step(
 
     Example: steepest step "y ~ a + b*x" data.csv --lr 0.01
 
-    Exit code: as `descend`.
+    Exit code: 0; 1 an error; 2 wrong usage; 3 it stands where the descent has diverged.
     """
     problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing)
     lab = Lab(
@@ -54,7 +54,7 @@ def step(
     )  # fmt: skip
     for block in conversation(lab, _replies(), ascii):
         say(block)
-    raise typer.Exit(EXIT_CODES[lab.outcome])
+    raise typer.Exit(3 if lab.outcome in BROKEN else 0)
 
 
 def _replies() -> Iterator[str]:

@@ -143,6 +143,10 @@ def found_rates(method: Method, objective: Objective, theta: Array, batches: Bat
     most = largest_rate(method, np.eye(1))
     if method.text == PLAIN or most is None:
         return Constant(rate), why
+    if most == 0:
+        raise OptionError(
+            "lr='auto' finds no stable rate: with these constants the method settles at none; change hyper=, or give lr="
+        )
     return Constant(rate * most / 2), f"half the largest stable rate, {most:.4g}/|λ|max; {why}"
 
 

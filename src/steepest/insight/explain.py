@@ -262,7 +262,7 @@ def told(e: Explanation) -> tuple[str, ...]:
         said.append(sentences.roles(e.modes.felt))
         if e.modes.method.freeze:
             said.append(sentences.frozen(e.method))
-    said += [sentences.here(e.here, e.limit), sentences.one_step(e.ray)]
+    said += [sentences.here(e.here, e.limit, e.modes is None or not e.modes.method.freeze), sentences.one_step(e.ray)]
     if e.minimum.found:
         said.append(sentences.to_go(e.minimum, e.loss))
     if e.batch is not None:

@@ -157,14 +157,15 @@ def frozen(method: str) -> str:
     return f"For {method} this holds while its scales of the gradient stay as they are now; they change as the gradient does."
 
 
-def here(felt: Curvature, limit: float | None) -> str:
-    """The limit at this point, where there is one to speak of."""
+def here(felt: Curvature, limit: float | None, plain: bool) -> str:
+    """The limit at this point, where there is one to speak of. `plain`: it belongs to this curvature, unscaled."""
     if not math.isfinite(felt.largest):
         return "At this point the second derivatives are not finite: there is no limit to speak of."
     down = [k for k, value in enumerate(felt.values) if value < -felt.zero]
     if felt.largest <= felt.zero:
         return "At this point the loss bends up in no direction: no rate is too large for it, and none is known to be safe."
-    first = "" if limit is None else f"At this point the largest stable rate is {few(limit)} (curvature {few(felt.largest)})."
+    bend = f" (curvature {few(felt.largest)})" if plain else ""
+    first = "" if limit is None else f"At this point the largest stable rate is {few(limit)}{bend}."
     if not down:
         return first
     names = " and ".join(felt.named(k) for k in down[:3])

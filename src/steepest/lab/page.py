@@ -35,7 +35,8 @@ def plot_lab(lab: Lab, path: str | os.PathLike[str] | None = None) -> Figure:
     `path` writes it too, as .svg, .png or .pdf. Raises OptionError for a path that cannot be written so.
     """
     recipe, trace = lab.trace.recipe, lab.trace
-    about = f"{recipe['data']}, {recipe['rows']:,} rows, loss {recipe['loss']}; {lab.settings.method}"
+    rows = f"{recipe['rows']:,} row{'' if recipe['rows'] == 1 else 's'}"
+    about = f"{recipe['data']}, {rows}, loss {recipe['loss']}; {lab.settings.method}"
     rate = f", η = {number(lab.settings.lr)}" if np.isfinite(lab.settings.lr) else ""
     with look():
         figure = new_figure(9.5, 6, str(recipe["formula"]), f"{about}{rate}; step {lab.number:,}", lab.say)

@@ -180,7 +180,8 @@ def _limit(lab: Lab) -> str:
     if not np.isfinite(rate):
         return ", which finds its own steps"
     known = lab.explain()
-    limit = "" if known is None or known.limit is None else f" (limit here {number(known.limit, 4)})"
+    frozen = known is not None and known.modes is not None and known.modes.method.freeze  # a limit of its first step alone
+    limit = "" if known is None or known.limit is None or frozen else f" (limit here {number(known.limit, 4)})"
     return f"   η {number(rate)}{limit}"
 
 
