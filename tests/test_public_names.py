@@ -25,6 +25,7 @@ PUBLIC = {
     "check_trajectory",
     "define",
     "fit",
+    "models",
     "random",
     "rerun",
     "sample",
@@ -34,7 +35,7 @@ PUBLIC = {
 def test_the_list_is_what_is_there() -> None:
     present = {name for name in dir(steepest) if not name.startswith("_") and name != "annotations"}
     present -= {name for name in present if isinstance(getattr(steepest, name), ModuleType)}
-    assert set(steepest.__all__) == PUBLIC == present | {"__version__"}
+    assert set(steepest.__all__) == PUBLIC == present | {"__version__", "models"}
     assert len(steepest.__all__) == len(PUBLIC)
 
 
