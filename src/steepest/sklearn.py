@@ -88,7 +88,7 @@ class _Estimator(BaseEstimator):
         if target in names:
             raise OptionError(f"the left side of the formula, '{target}', is a column of X: call the response something else")
         if weights is not None:
-            weights = _check_sample_weight(weights, X, dtype=np.float64, ensure_non_negative=True)
+            weights = _check_sample_weight(weights, X, dtype=np.float64)
         return Problem(self.formula_, {**dict(zip(names, X.T, strict=True)), target: y}, loss, start, weights=weights)
 
     def _keep(self, result: Fit | Trace) -> None:
