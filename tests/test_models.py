@@ -32,6 +32,7 @@ def _signed(draw: Draw, *names: str) -> Draw:
     return lambda rng: {k: v * (rng.choice([-1, 1]) if k in names else 1) for k, v in draw(rng).items()}
 
 
+UNEVEN = np.sort(np.random.default_rng(0).uniform(0, 10, 120))
 TEN, POSITIVE = np.linspace(0, 10, 120), np.linspace(0.2, 10, 80)
 peak = {"height": (1, 20), "center": (2, 8)}
 wave = {"amplitude": (1, 20), "frequency": (0.15, 4), "phase": (-3, 3), "offset": (-20, 20)}
@@ -57,6 +58,7 @@ CASES: dict[str, tuple[Model, Array, Draw]] = {
     "hill": (models.hill("y", "x"), TEN, _between(Emax=(1, 99), EC50=(1, 8), n=(0.7, 6))),
     "sinusoid": (models.sinusoid("y", "x"), TEN, _between(**wave)),
     "damped_oscillator": (models.damped_oscillator("y", "x"), TEN, _between(damping=(0.05, 0.8), **wave)),
+    "uneven rows": (models.damped_oscillator("y", "x"), UNEVEN, _between(damping=(0.05, 0.8), **wave)),
     "peak on a line": (
         models.gaussian("y", "x") + models.line("y", "x"), TEN,
         _between(sigma=(0.2, 1.2), **{**peak, "height": (4, 20)}, **line),
@@ -119,14 +121,13 @@ def test_every_row_of_the_table_is_a_model_and_a_formula(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(KINDS) - {"line", "polynomial"}))
-def test_single_wild_rows_do_not_move_the_start(name: str) -> None:
-    for seed in range(5):
+def test_from_a_start_found_with_wild_rows_the_others_are_fitted_well(name: str) -> None:
+    for seed in range(8):
         model, data, _ = _data(name, seed)
-        y = data["y"].copy()
-        y[[20, 47, 70]] += 10 * np.ptp(y)
-        clean = st.Problem(model, data)
-        wild = clean.loss_at(model.start(data | {"y": y}))
-        assert wild < 1.5 * clean.loss_at(clean.start) + 0.05**2 * np.ptp(data["y"]) ** 2
+        wild = data["y"].copy()
+        wild[[20, 47, 70]] += 10 * np.ptp(wild)
+        found = st.fit(model, data, start=model.start(data | {"y": wild}))
+        assert found.outcome == "converged" and found.loss <= st.fit(model, data).loss * (1 + 1e-9)
 
 
 def test_the_order_of_the_rows_does_not_matter() -> None:

@@ -131,7 +131,7 @@ def hill(y: str, x: str, *, prefix: str = "") -> Model:
 def sinusoid(y: str, x: str, *, prefix: str = "") -> Model:
     """A wave: y = offset + amplitude·sin(2π·frequency·x + phase); rows need not be even, but close enough for the frequency.
 
-    The start is the best frequency near the peaks of the spectrum, the rest by least squares (Lomb 1976).
+    The start is the best frequency near the peaks of the periodogram, the rest by least squares (Lomb 1976).
 
     >>> sinusoid("y", "x").parameters
     ('offset', 'amplitude', 'frequency', 'phase')

@@ -11,8 +11,8 @@ from steepest.data.table import Array
 Grid = Callable[[Array, Array], dict[str, Array]]
 
 CENTERS, TALLEST, WIDTHS = 48, 16, 12
-PEAKS = 3  # of a spectrum
-EIGHT = 8  # so many times finer than 1/T is the spectrum
+PEAKS = 3  # of a periodogram
+FINER = 4  # so many times finer than one wave in the whole range are its frequencies
 
 
 def crossed(**axes: Array) -> dict[str, Array]:
@@ -66,19 +66,20 @@ def doses(x: Array, r: Array) -> dict[str, Array]:
 
 
 def frequencies(x: Array, r: Array) -> dict[str, Array]:
-    """Around the largest peaks of the spectrum (FFT of r on even steps), and slow ones that the spectrum cannot tell apart."""
-    span, count = np.ptp(x), 2 * len(x) - 1
-    even = np.interp(np.linspace(x[0], x[-1], count), x, r - np.mean(r))
-    power = np.abs(np.fft.rfft(even, EIGHT * count))
-    at = np.fft.rfftfreq(EIGHT * count, span / (count - 1))
-    power, at = power[at <= (len(x) - 1) / (2 * span)], at[at <= (len(x) - 1) / (2 * span)]
+    """Around the largest peaks of the periodogram, up to a frequency of one wave in two rows, and slow ones that it blurs."""
+    span = np.ptp(x)
+    turn = np.exp(-2j * np.pi * (x - x[0]) / (FINER * span))
+    wave, power = np.ones_like(turn), np.zeros(FINER * len(x) // 2)
+    for k in range(1, len(power)):  # an FFT would need even steps
+        wave = wave * turn
+        power[k] = np.abs(wave @ r)
     inner = 1 + np.flatnonzero((power[1:-1] >= power[:-2]) & (power[1:-1] >= power[2:]))
-    highest = at[inner[np.argsort(-power[inner])[:PEAKS]]]
+    highest = inner[np.argsort(-power[inner])[:PEAKS]] / (FINER * span)
     near = np.linspace(-0.5, 0.5, 11) / span
     found = np.concatenate([(highest[:, None] + near).ravel(), np.linspace(0.25, 2, 8) / span])
     return {"frequency": found[found > 0]}
 
 
 def damped(x: Array, r: Array) -> dict[str, Array]:
-    """Frequencies by the spectrum, and dampings from almost none to gone within a fiftieth of the range."""
+    """Frequencies by the periodogram, and dampings from almost none to gone within a fiftieth of the range."""
     return crossed(**frequencies(x, r), damping=np.geomspace(0.05, 50, 14) / np.ptp(x))

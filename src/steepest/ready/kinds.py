@@ -52,7 +52,7 @@ def _mixed(c: Coefficients) -> dict[str, float]:
 SINE = ({"amplitude": 1.0, "phase": 0.0}, {"amplitude": 1.0, "phase": pi / 2})
 STRAIGHT = "least squares"
 PEAK = "the best of 768 centers and widths; height by least squares"
-WAVE = "the best frequency near the peaks of the spectrum; amplitude, phase and offset by least squares"
+WAVE = "the best frequency near the peaks of the periodogram; amplitude, phase and offset by least squares"
 
 
 def polynomial(degree: int, constant: str = "c0", names: Sequence[str] = ()) -> Kind:

@@ -23,6 +23,7 @@ from steepest.ready.kinds import Kind
 ROWS = 2_048  # of more, so many are looked at
 ROUNDS = 8
 ORDERS = 24
+WINDOW = 7
 OUTLYING = 5.0  # standard deviations
 NORMAL = 1.4826  # of a normal distribution, the standard deviation is so many times the median of the deviations' sizes
 LOCAL = 0.2  # of the rows
@@ -38,14 +39,20 @@ class Choice(NamedTuple):
 
 def pursue(kinds: Sequence[Kind], constant: bool, x: Array, y: Array) -> tuple[list[dict[str, float]], float]:
     """The parameters of each part, and the constant. Empty where the data cannot tell: fewer than 3 rows, or x the same in all."""
-    x, y = _prepared(x, y)
+    order = np.argsort(x, kind="stable")[:: max(1, -(-len(x) // ROWS))]
+    x, y = x[order], y[order]
     if len(x) < 3 or np.ptp(x) == 0:
         return [{} for _ in kinds], 0.0
     ones = np.ones((int(constant), len(x)))
     searched = [k for k, kind in enumerate(kinds) if kind.grid is not None]
     shares = (1.0, LOCAL) if len(searched) > 1 else (1.0,)
-    tried = [_searched(kinds, order, share, x, y, ones) for order in _orders(searched, kinds) for share in shares]
-    choices, coefficients, _ = min(tried, key=lambda one: one[2])
+    tried = [
+        _searched(kinds, order, share, x, values, ones)
+        for values in _with_and_without_wild_rows(y)
+        for order in _orders(searched, kinds)
+        for share in shares
+    ]
+    choices, coefficients, _ = min(tried, key=lambda one: float(np.sum(np.abs(y - one[2]))))  # sizes: squares follow the wild rows
     solved, done = [], len(ones)
     for kind, choice in zip(kinds, choices, strict=True):
         own = coefficients[done : done + len(choice.columns)].tolist()
@@ -62,8 +69,8 @@ def _orders(searched: Sequence[int], kinds: Sequence[Kind]) -> list[tuple[int, .
 
 def _searched(
     kinds: Sequence[Kind], order: Sequence[int], share: float, x: Array, y: Array, ones: Array
-) -> tuple[list[Choice], Array, float]:
-    """What is chosen in this order, round by round until it stays; the linear coefficients, and the sum of squares.
+) -> tuple[list[Choice], Array, Array]:
+    """What is chosen in this order, round by round until it stays; the linear coefficients, and the values of the sum.
 
     In the first round a part covers at most this `share` of the rows: else one broad peak is put over two narrow ones.
     """
@@ -78,7 +85,7 @@ def _searched(
             break
     columns = np.concatenate([ones, *(choice.columns for choice in choices)]).T
     coefficients = np.linalg.lstsq(columns, y, rcond=None)[0]
-    return choices, coefficients, float(np.sum((y - columns @ coefficients) ** 2))
+    return choices, coefficients, columns @ coefficients
 
 
 def _fixed(kind: Kind, x: Array) -> Choice:
@@ -132,13 +139,15 @@ def _program(text: str) -> Program:
     return parse_expression(text)
 
 
-def _prepared(x: Array, y: Array) -> tuple[Array, Array]:
-    """Sorted by x, thinned, and single rows far from their neighbours moved to the median of five (Hampel 1974)."""
-    order = np.argsort(x, kind="stable")[:: max(1, -(-len(x) // ROWS))]
-    x, y = x[order], y[order]
-    if len(y) >= 2 * 5:
-        padded = np.concatenate([y[:2], y, y[-2:]])
-        median = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
-        away = np.abs(y - median)
-        y = np.where(away > OUTLYING * NORMAL * np.median(away), median, y)
-    return x, y
+def _with_and_without_wild_rows(y: Array) -> list[Array]:
+    """y, and y with rows far from their neighbours moved to the median of seven, if there are any (Hampel 1974).
+
+    Both, since the first waves of one that fades look wild too.
+    """
+    if len(y) < 2 * WINDOW:
+        return [y]
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(y, WINDOW // 2, mode="edge"), WINDOW)
+    median = np.median(windows, axis=1)
+    away = np.abs(y - median)
+    wild = away > OUTLYING * NORMAL * np.median(away)
+    return [y, np.where(wild, median, y)] if wild.any() else [y]
