@@ -17,8 +17,8 @@ TREES = {file: ast.parse((SOURCE / file).read_text(encoding="utf-8")) for file i
 
 # A room imports only from itself and from rooms before it.
 ROOMS = (
-    "_version", "errors", "io", "language", "data", "calculus", "engines", "methods", "descent", "fitting", "insight", "check",
-    "show", "problem", "workbench", "testing", "sklearn", "lab", "cli", "__main__", "__init__",
+    "_version", "errors", "io", "language", "data", "ready", "models", "calculus", "engines", "methods", "descent", "fitting",
+    "insight", "check", "show", "problem", "workbench", "testing", "sklearn", "lab", "cli", "__main__", "__init__",
 )  # fmt: skip
 
 # The one-line methods that present or explain a result: inside a function, never at the top.

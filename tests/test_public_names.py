@@ -26,6 +26,7 @@ PUBLIC = {
     "define",
     "fit",
     "load",
+    "models",
     "random",
     "rerun",
     "sample",
@@ -35,7 +36,7 @@ PUBLIC = {
 def test_the_list_is_what_is_there() -> None:
     present = {name for name in dir(steepest) if not name.startswith("_") and name != "annotations"}
     present -= {name for name in present if isinstance(getattr(steepest, name), ModuleType)}
-    assert set(steepest.__all__) == PUBLIC == present | {"__version__"}
+    assert set(steepest.__all__) == PUBLIC == present | {"__version__", "models"}
     assert len(steepest.__all__) == len(PUBLIC)
 
 

@@ -1,4 +1,4 @@
-"""What the README shows is what the commands print."""
+"""What the README and the pages for newcomers show is what the commands print; their Python is run as doctests."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-BLOCKS = [block.strip().split("\n", 1) for block in re.findall(r"```console\n\$ (.*?)```", README, re.DOTALL)]
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("coming_from_*.md"))}
+TEXT = "\n".join([README, *PAGES.values()])
+BLOCKS = [block.strip().partition("\n")[::2] for block in re.findall(r"```console\n\$ (.*?)```", TEXT, re.DOTALL)]
 FILES = dict(re.findall(r"```python\n(?=# (\w+\.py)\n)(.*?)```", README, re.DOTALL))  # a block that begins with a file's name
 LEFT_OUT = re.compile(r"^…$", re.MULTILINE)
 VARYING = re.compile(r"^\S+ m?s, .* steps/s$|(?<=error )[\d.e-]+", re.MULTILINE)  # seconds, and the last bits of a rounding error
@@ -39,3 +42,10 @@ def test_a_command_prints_what_the_readme_shows(command: str, shown: str, tmp_pa
 @pytest.mark.parametrize("name", FILES)
 def test_the_file_that_the_demo_examines_is_the_one_shown(name: str) -> None:
     assert (Path(__file__).parent.parent / "docs" / name).read_text(encoding="utf-8") == FILES[name]
+
+
+@pytest.mark.parametrize("page", ["lmfit", "r", "scipy", "sklearn"])
+def test_a_page_for_newcomers_is_linked_and_has_lines_that_are_run(page: str) -> None:
+    text = PAGES[f"coming_from_{page}.md"]
+    assert f"(docs/coming_from_{page}.md)" in README
+    assert text.count("\n>>> ") >= 5

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from steepest import models
 from steepest._version import __version__
 from steepest.data.sample import sample
 from steepest.descent.parameters import random
@@ -35,6 +36,7 @@ __all__ = [
     "define",
     "fit",
     "load",
+    "models",
     "random",
     "rerun",
     "sample",

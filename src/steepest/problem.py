@@ -28,6 +28,7 @@ from steepest.errors import OptionError, SteepestWarning
 from steepest.fitting.gap import loss_at_gap
 from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
+from steepest.ready.model import start_of
 
 if TYPE_CHECKING:
     from steepest.calculus.steps.formulae import Formulae
@@ -45,7 +46,7 @@ EVALUATIONS = 100  # what a fit may take, for the choice of its engine
 class Problem:
     """A formula, a loss and data: min over theta of the loss of `yhat(theta, row)` against `y(row)` over all rows.
 
-    `formula`: "response ~ model"; names that are columns are predictors, all others are parameters.
+    `formula`: "response ~ model"; names that are columns are predictors, all others are parameters. Or one of `steepest.models`.
     `data`: a mapping of names to arrays, a frame, the path of a .csv or .parquet file, "@name" of a shipped example, `sample(…)`.
     `loss`: mse, half-mse, sse, mae, huber, log-cosh, soft-l1, cauchy, logistic, cross-entropy, poisson, or an expression in `y` and
     `yhat`. `start`: a mapping by name (a number, or {"value": 1, "fixed": True}), a vector, or `random(…)`; a parameter without one
@@ -85,7 +86,8 @@ class Problem:
         self._weights_name = weights if isinstance(weights, str) else None
         self._missing = missing
         self.weights = None if given is None else read_weights(given, columns.rows)
-        self._start = read_start(start, self.parameters, table.start)
+        shipped = start_of(formula, table, self.columns, self.weights)
+        self._start = read_start(start, self.parameters, shipped)
         self._say([*self.formula.warnings, *columns.warnings])
         self._objectives: dict[tuple[Any, ...], Objective] = {}
 

@@ -5,7 +5,7 @@ exit code.
 
     main.py       `main(argv)`: the commands, errors as sentences, exit codes
     fit.py, descend.py, compare.py, rerun.py, derive.py, check.py, doctor.py, explain.py,
-    methods.py, examples.py, export.py    a command each
+    methods.py, models.py, examples.py, export.py    a command each
     options.py    the options that commands share, and their words → values, strictly: nothing is evaluated
     output.py     header, table, sentence, JSON, notes
     marking.py    many files for the doctor, a row each; and the process that marks one

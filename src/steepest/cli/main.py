@@ -23,6 +23,7 @@ from steepest.cli.explain import explain
 from steepest.cli.export import export
 from steepest.cli.fit import fit
 from steepest.cli.methods import methods
+from steepest.cli.models import models
 from steepest.cli.output import in_shell, notes, say
 from steepest.cli.rerun import rerun
 from steepest.cli.step import step
@@ -42,7 +43,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # plain help: it needs no import of rich, and reads the same through a pipe
 )
-for command in (fit, descend, step, explain, compare, rerun, derive, check, doctor, export, methods, examples):
+for command in (fit, descend, step, explain, compare, rerun, derive, check, doctor, export, methods, models, examples):
     app.command()(command)
 
 

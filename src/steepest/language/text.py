@@ -44,7 +44,7 @@ def _node(node: Node, texts: list[tuple[str, int]], names: dict[str, Sequence[st
     if node.op == "pi":
         return "pi", _ATOM
     if node.op in ("name", "parameter", "column"):
-        return _name(node.value if node.op == "name" else names[node.op][node.value]), _ATOM
+        return written(node.value if node.op == "name" else names[node.op][node.value]), _ATOM
     if node.op in _INFIX:
         sign, strength = _INFIX[node.op]
         return held(0, strength) + sign + held(1, strength + 1), strength
@@ -68,7 +68,8 @@ def _number(value: Fraction) -> tuple[str, int]:
     return f"{value.numerator}/{value.denominator}", _PRODUCT
 
 
-def _name(name: str) -> str:
+def written(name: str) -> str:
+    """A name as it stands in a formula: in back-quotes where it must."""
     bare = not name_fault(name) and name not in USER_FUNCTIONS and (not reserved(name) or polynomial(name))
     return name if bare else f"`{printable(name)}`"
 

@@ -10,7 +10,8 @@ In: a Fit, a Trace, or an Objective with a theta. Out: a matplotlib Figure or Ax
     picture.py  the look, the title, and files (.svg, .png, .pdf)
     tables.py   tables as text, and as HTML for notebooks;  agreement.py: those of `problem.check()`,
                 explanation.py: those of `problem.explain()`
-    methods.py  the list of methods and schedules;  comparison.py: methods beside each other, as table and picture
+    methods.py  the list of methods and schedules;  models.py: of ready models
+    comparison.py  methods beside each other, as table and picture
     fitted.py   the model of a fit as NumPy, PyTorch, SymPy or LaTeX
     export.py   a descent as a script or notebook: scripts.py, a row a library; export_data.py, its data as code
 
