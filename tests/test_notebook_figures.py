@@ -267,6 +267,15 @@ def test_003_columns_in_float32(engine, loss, rows, column, last):
     assert trace["w"][20 if loss == "sse" else 100] == pytest.approx(last, rel=SINGLE)
 
 
+@pytest.mark.parametrize("engine", [BY_HAND, AUTOGRAD, FUNCTION])
+def test_003_the_column_of_torch_optim(engine):
+    """It adds with one rounding where a processor can: the last digits of step 2 and of the loss of epoch 10 are its own."""
+    trace = st.Problem("y ~ w*x", "@triples").descend("torch:SGD", lr=0.005, steps=100, engine=engine, dtype="float32")
+    assert_columns(trace, MEAN | {10: (MEAN[10][0], 9.625764846801758)}, 1, SINGLE, 4 * SINGLE)
+    assert trace["w"][2] in (np.float32(0.623699963092804), np.float32(0.6237000226974487))
+    assert trace["w"][100] == pytest.approx(2.999974012374878, rel=SINGLE)
+
+
 @pytest.mark.parametrize("engine", [*ENGINES, BY_HAND, AUTOGRAD, FUNCTION, JAX])
 def test_003_columns_in_float64(engine):
     trace = st.Problem("y ~ w*x", "@triples").descend(lr=0.005, steps=100, engine=engine)
