@@ -182,11 +182,12 @@ def is_false(problem: st.Problem, answer: Answer, generator: np.random.Generator
     if not np.linalg.norm(q.T @ residual) <= 1e-3 * spread + rounding:
         return "its gradient is not zero"
     here, loss = float(residual @ residual), lambda at: float(objective.loss(at))
+    blur = 2 * np.sqrt(here) * rounding
     axes = np.linalg.inv(r) * spread / scale[:, None]
     for distance in (0.03, 0.3):
         for direction in generator.normal(size=(100, len(theta))):
             step = distance * axes @ (direction / np.linalg.norm(direction))
-            if loss(theta + step) < here - 1e-9 * here - 0.1 * (distance * spread) ** 2:
+            if loss(theta + step) < here * (1 - 1e-9) - blur:
                 return f"{distance} standard errors beside it the loss is lower"
     for direction in generator.normal(size=(2, len(theta))):
         beside = theta + 0.1 * axes @ (direction / np.linalg.norm(direction))
@@ -194,7 +195,7 @@ def is_false(problem: st.Problem, answer: Answer, generator: np.random.Generator
             lambda at: objective.rows("jacobian", at)[0], beside, lambda at: objective.rows("jacobian", at)[1:].T,
             x_scale="jac", ftol=1e-12, xtol=1e-12, gtol=None, max_nfev=300,
         )  # fmt: skip
-        if 2 * found.cost < here * (1 - 1e-5):
+        if 2 * found.cost < here * (1 - 1e-5) - blur:
             return f"SciPy goes from beside it to a loss of {2 * found.cost:.6g}, which is {here:.6g} here"
     return ""
 

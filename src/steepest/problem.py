@@ -275,19 +275,22 @@ class Problem:
         theta = self.objective().kernels.vector(self._point(at))
         return surface(self.objective, names, theta, ranges, at, points, engine, self.recipe())
 
-    def fit(self) -> Fit:
+    def fit(self, starts: int = 1, seed: int = 0) -> Fit:
         """The best path to the minimum: parameters with standard errors, and an outcome that is checked.
+
+        A start not given is chosen from the data, and said. `starts`: so many around the start, drawn from `seed`; see `.reason`.
 
         >>> fit = Problem("y ~ a + b*x", {"x": [0, 1, 2, 3], "y": [1, 3, 5, 8]}, start={"a": 0, "b": 0}).fit()
         >>> {name: round(value, 6) for name, value in fit.parameters.items()}
         {'a': 0.8, 'b': 2.3}
         """
         from steepest.fitting.fit import fit
+        from steepest.fitting.start import chosen
 
-        if not self.derivation.is_linear:
-            self._announce_start()
+        theta, said = chosen(self.objective(), self._start)
+        self._say(said)
         engine, _ = choose(self.derivation, self.columns.rows, EVALUATIONS)
-        return fit(self.objective(engine), self._numbers(self._start.values), self._made_of())
+        return fit(self.objective(engine), theta, self._made_of(), starts, seed)
 
     def lab(self, method: str = "gd", lr: Any = "auto", batch: Any = "full", **options: Any) -> Lab:
         """A session that is stepped by hand, forth and back: see `steepest.lab.session.Lab`, whose `options` these are.

@@ -11,6 +11,8 @@ from steepest.cli.output import report, say_json, write
 from steepest.show.picture import SUFFIXES
 from steepest.show.tables import fit_rows, found_something
 
+Starts = Annotated[int, options.option("--starts", "N", "Search from N starts around the given one; keep the lowest minimum.")]
+Seed = Annotated[int, options.option("--seed", "N", "Seed of the other starts.")]
 Save = Annotated[str, options.option("--save", "FILE", "Write the fit with all its digits: .json.")]
 
 EXIT_CODES = {"converged": 0, "stopped": 1, "steps": 1, "nonfinite": 3}
@@ -26,6 +28,8 @@ def fit(
     weights: options.Weights = "",
     constants: options.Constants = "",
     missing: options.Missing = "refuse",
+    starts: Starts = 1,
+    seed: Seed = 0,
     plot: options.Plot = "",
     save: Save = "",
     as_json: options.Json = False,
@@ -41,7 +45,7 @@ def fit(
     options.check_target(plot, "--plot", SUFFIXES)
     options.check_target(save, "--save", (".json",))
     problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing)
-    result = problem.fit()
+    result = problem.fit(starts, seed)
     if as_json:
         say_json({key: getattr(result, key) for key in KEYS})
     elif not quiet:
