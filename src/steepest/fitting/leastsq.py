@@ -10,16 +10,14 @@ import numpy as np
 from steepest.descent.objective import Array
 from steepest.fitting.bowl import bowl, downhill
 from steepest.fitting.free_loss import FreeLoss
+from steepest.fitting.marquardt import descended
 from steepest.fitting.tangent import EPSILON, Tangent, bend, tangent
 from steepest.fitting.uncertainty import of_squares
 from steepest.fitting.verify import Found, Verdict, named, settled, told_apart, walled
-from steepest.methods.code.method import Point, Stuck
-from steepest.methods.code.table import CODE
 
 METHOD = "trf + gauss-newton"
 MANY_METHOD = "levenberg-marquardt + gauss-newton"
 TIGHT = 1e-15
-SMALL = 1e-10  # of the loss: a step that takes off no more has reached the valley's floor
 ROUNDS = 10
 
 
@@ -40,7 +38,7 @@ def valley(loss: FreeLoss, x: Array) -> tuple[Array, Tangent, bool]:
     """
     most = 100 + 20 * len(x)
     if loss.has_many_rows:
-        x, spent = levenberg_marquardt(loss, x, ROUNDS * most)
+        x, spent = descended(loss, x, ROUNDS * most)
         return x, tangent(loss, x), spent
     at = tangent(loss, x)
     for _ in range(ROUNDS):
@@ -50,22 +48,6 @@ def valley(loss: FreeLoss, x: Array) -> tuple[Array, Tangent, bool]:
         if not float(np.linalg.norm(at.residual)) < (1 - (1e-10 if spent else 1e-6)) * before:
             return x, at, False
     return x, at, True
-
-
-def levenberg_marquardt(loss: FreeLoss, start: Array, most: int) -> tuple[Array, bool]:
-    """Where the method of that name ends on the sums over all rows, and whether it ran out of steps."""
-    method = CODE["levenberg-marquardt"]
-    point: Point = loss.free.curved("normal", start)[0]
-    state = method.start(point, np.nan)
-    for _ in range(most):
-        before = float(point.loss)
-        try:
-            point, state = method.step(loss.free, point, state)
-        except Stuck:
-            return point.theta, False
-        if before - float(point.loss) <= SMALL * before:
-            return point.theta, False
-    return point.theta, True
 
 
 def trust_region(loss: FreeLoss, start: Array, most: int) -> tuple[Array, bool]:

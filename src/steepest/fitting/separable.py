@@ -26,7 +26,8 @@ def linear_together(derivation: Derivation, among: Sequence[int]) -> list[int]:
     jacobian, value = derivation.program("jacobian"), derivation.program("value")
     moved = parameters_of(jacobian)
     slopes = [moved[jacobian.outputs[f"jacobian_{k}"]] for k in range(derivation.size)]
-    jumps = [moved for moved, node in zip(parameters_of(value), value.nodes, strict=True) if node.op in COMPARISONS | {"sign"}]
+    model = value.pruned({"yhat": value.outputs["yhat"]})
+    jumps = [moved for moved, node in zip(parameters_of(model), model.nodes, strict=True) if node.op in COMPARISONS | {"sign"}]
     chosen: list[int] = []
     for k in sorted(among, key=lambda k: len(slopes[k])):
         if k not in slopes[k] and not any(k in jump for jump in jumps) and not slopes[k].intersection(chosen):

@@ -14,7 +14,6 @@ from steepest.descent.objective import Array, Objective
 from steepest.descent.parameters import Start
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.separable import linear_together, parameters_of, solved
-from steepest.language.losses import LOSSES
 from steepest.language.names import printable
 
 MOST_ROWS = 2_000  # that a search looks at
@@ -42,7 +41,7 @@ def chosen(objective: Objective, start: Start) -> Chosen:
     theta = objective.kernels.vector(start.values)
     names = objective.derivation.formula.parameters
     assumed = [k for k in range(len(theta)) if names[k] in start.assumed]
-    if not assumed or objective.derivation.is_linear or not measures_residuals(objective):
+    if not assumed or objective.derivation.is_linear or not FreeLoss(objective, theta).measures_residuals:
         return Chosen(theta, [] if objective.derivation.is_linear else start.said)
     linear = linear_together(objective.derivation, assumed)
     others = [k for k in assumed if k not in linear]
@@ -52,11 +51,6 @@ def chosen(objective: Objective, start: Start) -> Chosen:
         return Chosen(theta, start.said)
     return Chosen(best, [sentence(dict(zip(names, best.tolist(), strict=True)), [names[k] for k in linear], tried,
                                   [names[k] for k in others])])  # fmt: skip
-
-
-def measures_residuals(objective: Objective) -> bool:
-    loss = objective.derivation.criterion
-    return loss.quadratic or (loss.name.partition("(")[0] in LOSSES and loss.responses == (-np.inf, np.inf))
 
 
 def sample(objective: Objective) -> Objective:
