@@ -16,6 +16,7 @@ from steepest.fitting.start import candidates
 from steepest.fitting.verify import Found
 
 SAME = 1e-6  # of the loss: two minima no further apart are one
+DRAWS = 10  # of which one start is the best
 WIDTHS = (0.1, 0.3, 1.0)  # of the factors around a start, in decades
 
 
@@ -43,13 +44,23 @@ def spread(loss: FreeLoss, starts: int, rng: np.random.Generator) -> Iterator[Ar
     """
     yield loss.start
     objective = loss.objective
-    linear = linear_together(objective.derivation, objective.free.tolist()) if objective.derivation.criterion.quadratic else []
+    linear = linear_together(objective.derivation, objective.free.tolist()) if loss.measures_residuals else []
     places = [k for k, position in enumerate(objective.free) if position in linear]
     sizes = [candidates(objective, int(position)) for position in objective.free]
     for k in range(1, starts):
-        x = multiplied(loss.start, k // 2, rng) if k % 2 else np.array([rng.choice(values) for values in sizes])
-        found = solved(loss, x, places) if places else None
-        yield x if found is None else found[0]
+        if k % 2:
+            x = multiplied(loss.start, k // 2, rng)
+            found = solved(loss, x, places) if places else None
+            yield x if found is None else found[0]
+        else:
+            yield suited(loss, places, sizes, rng)
+
+
+def suited(loss: FreeLoss, places: list[int], sizes: list[Array], rng: np.random.Generator) -> Array:
+    """Of a few draws of sizes the one with the least squares; any of them where the loss is not one of residuals."""
+    draws = [np.array([rng.choice(values) for values in sizes]) for _ in range(DRAWS if loss.measures_residuals else 1)]
+    found = [solved(loss, x, places) for x in draws] if loss.measures_residuals else []
+    return min((f for f in found if f is not None), key=lambda f: f[1], default=(draws[0],))[0]
 
 
 def multiplied(start: Array, k: int, rng: np.random.Generator) -> Array:
