@@ -221,15 +221,22 @@ def test_debug_shows_the_traceback(capsys: Any) -> None:
 
 
 def test_an_interrupt_is_said(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(self: st.Problem) -> None:
+    def interrupted(self: st.Problem, starts: int, seed: int) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(st.Problem, "fit", interrupted)
     assert run(capsys, "fit", "y ~ w*x", "@triples") == (130, "", "steepest: interrupted\n")
 
 
+def test_several_starts(capsys: Any) -> None:
+    command = ("fit", "y ~ exp(-b1*x)/(b2 + b3*x)", "@chwirut1")
+    code, out, _ = run(capsys, *command, "--starts", "6", "--seed", "3")
+    assert code == 0 and "of 6 starts" in " ".join(out.split()) and "of 6 starts" not in run(capsys, *command)[1]
+    assert run(capsys, *command, "--starts", "0") == (2, "", "steepest: error: starts is 0: give a whole number, 1 or more\n")
+
+
 def test_a_defect_is_a_sentence_too(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(st.Problem, "fit", lambda self: {}["a\x1b[31m"])
+    monkeypatch.setattr(st.Problem, "fit", lambda self, starts, seed: {}["a\x1b[31m"])
     code, _, err = run(capsys, "fit", "y ~ w*x", "@triples")
     assert code == 1
     assert "defect" in err and "KeyError" in err and "--debug" in err and "\x1b" not in err

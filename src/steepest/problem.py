@@ -50,8 +50,8 @@ class Problem:
     `data`: a mapping of names to arrays, a frame, the path of a .csv or .parquet file, "@name" of a shipped example, `sample(…)`.
     `loss`: mse, half-mse, sse, mae, huber, log-cosh, soft-l1, cauchy, logistic, cross-entropy, poisson, or an expression in `y` and
     `yhat`. `start`: a mapping by name (a number, or {"value": 1, "fixed": True}), a vector, or `random(…)`; a parameter without one
-    starts at 1, with a warning. `weights`: one non-negative number a row, or the name of a column. `constants`: named numbers.
-    `missing`: "refuse" or "drop" rows with missing values.
+    starts at 1 (in a fit: where the data suggest), with a warning. `weights`: one non-negative number a row, or the name of a
+    column. `constants`: named numbers. `missing`: "refuse" or "drop" rows with missing values.
 
     `.derivation` holds the mathematics: `.text()`, `.latex()`; `.loss`, `.gradient`, `.hessian` are SymPy expressions of one row.
 
@@ -277,19 +277,22 @@ class Problem:
         theta = self.objective().kernels.vector(self._point(at))
         return surface(self.objective, names, theta, ranges, at, points, engine, self.recipe())
 
-    def fit(self) -> Fit:
+    def fit(self, starts: int = 1, seed: int = 0) -> Fit:
         """The best path to the minimum: parameters with standard errors, and an outcome that is checked.
+
+        A start not given is chosen from the data, and said. `starts`: so many around the start, drawn from `seed`; see `.reason`.
 
         >>> fit = Problem("y ~ a + b*x", {"x": [0, 1, 2, 3], "y": [1, 3, 5, 8]}, start={"a": 0, "b": 0}).fit()
         >>> {name: round(value, 6) for name, value in fit.parameters.items()}
         {'a': 0.8, 'b': 2.3}
         """
         from steepest.fitting.fit import fit
+        from steepest.fitting.start import chosen
 
-        if not self.derivation.is_linear:
-            self._announce_start()
+        theta, said = chosen(self.objective(), self._start)
+        self._say(said)
         engine, _ = choose(self.derivation, self.columns.rows, EVALUATIONS)
-        return fit(self.objective(engine), self._numbers(self._start.values), self._made_of())
+        return fit(self.objective(engine), theta, self._made_of(), starts, seed)
 
     def lab(self, method: str = "gd", lr: Any = "auto", batch: Any = "full", **options: Any) -> Lab:
         """A session that is stepped by hand, forth and back: see `steepest.lab.session.Lab`, whose `options` these are.

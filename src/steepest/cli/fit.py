@@ -15,6 +15,8 @@ from steepest.show.fitted import EXPORTS
 from steepest.show.picture import SUFFIXES
 from steepest.show.tables import Rows, fit_rows, found_something, number
 
+Starts = Annotated[int, options.option("--starts", "N", "Search from N starts around the given one; keep the lowest minimum.")]
+Seed = Annotated[int, options.option("--seed", "N", "Seed of the other starts.")]
 Save = Annotated[str, options.option("--save", "FILE", "Write the fit with all its digits: .json.")]
 Ends = Annotated[str, options.option("--intervals", "t|profile", "Confidence intervals: by the standard errors, or by refits.")]
 Level = Annotated[str, options.option("--level", "0.95", "The level of the intervals: 0.95 unless given.")]
@@ -33,6 +35,8 @@ def fit(
     weights: options.Weights = "",
     constants: options.Constants = "",
     missing: options.Missing = "refuse",
+    starts: Starts = 1,
+    seed: Seed = 0,
     plot: options.Plot = "",
     save: Save = "",
     intervals: Ends = "",
@@ -52,7 +56,7 @@ def fit(
     options.check_target(save, "--save", (".json",))
     check_words(intervals, level, export)
     problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing)
-    result = problem.fit()
+    result = problem.fit(starts, seed)
     found = found_something(result)
     ends = result.intervals(options.real(level or "0.95", "--level") or 0, intervals) if intervals else None
     if as_json:

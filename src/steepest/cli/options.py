@@ -37,7 +37,9 @@ DataText = Annotated[str, typer.Argument(metavar="DATA", help="A .csv, .tsv or .
 
 Loss = Annotated[str, option("--loss", "LOSS", "mse (the default), half-mse, sse, mae, huber, log-cosh, soft-l1, cauchy, logistic, "
                              "cross-entropy, poisson, or an expression in y and yhat.")]  # fmt: skip
-Start = Annotated[str, option("--start", "a=1,b=1/2", "Where to start; a parameter without a start begins at 1.")]
+Start = Annotated[
+    str, option("--start", "a=1,b=1/2", "Where to start; one without a start begins at 1 (fit: where the data suggest).")
+]
 Fix = Annotated[str, option("--fix", "a,b", "Parameters that stay at their start.")]
 Weights = Annotated[str, option("--weights", "COLUMN", "The column that weighs the rows.")]
 Constants = Annotated[str, option("--constants", "g=9.81", "Names in the formula that stand for numbers.")]

@@ -18,18 +18,20 @@ from steepest.fitting.general import general
 from steepest.fitting.leastsq import leastsq
 from steepest.fitting.linear import linear
 from steepest.fitting.result import Fit
+from steepest.fitting.several import check, several
 from steepest.fitting.stayed import explained
 from steepest.fitting.verify import Found
 
 ESCAPES = 5
 
 
-def fit(objective: Objective, theta: Array, problem: Mapping[str, Any]) -> Fit:
+def fit(objective: Objective, theta: Array, problem: Mapping[str, Any], starts: int = 1, seed: int = 0) -> Fit:
     """The parameters at the minimum of the loss, from the start `theta`, (p,), with an outcome that was verified.
 
-    A parameter that is not in `objective.free` stays as it is, and has the standard error 0. Raises OptionError where
-    none is free.
+    A parameter that is not in `objective.free` stays as it is, and has the standard error 0. With `starts`, the lowest minimum
+    from so many starts around `theta`, drawn from `seed`. Raises OptionError where none is free.
     """
+    check(starts, seed)
     began = time.perf_counter()
     loss = FreeLoss(objective, theta)
     if not loss.names:
@@ -38,20 +40,25 @@ def fit(objective: Objective, theta: Array, problem: Mapping[str, Any]) -> Fit:
         sentence = f"{loss.rows} rows for {len(loss.names)} parameters: many parameters fit them equally well"
         warnings.warn(sentence, SteepestWarning, stacklevel=3)
     with np.errstate(all="ignore"):
-        found = search(loss)
-        return result(loss, found, time.perf_counter() - began, problem)
+        found = search(loss, loss.start) if starts == 1 or is_straight(loss) else several(loss, partial(search, loss), starts, seed)
+        begun = dict(zip(objective.derivation.formula.parameters, theta.tolist(), strict=True))
+        return result(loss, found, time.perf_counter() - began, {**problem, "start": begun})
 
 
-def search(loss: FreeLoss) -> Found:
+def is_straight(loss: FreeLoss) -> bool:
     derivation = loss.objective.derivation
-    straight = derivation.criterion.quadratic and derivation.is_linear
-    start = np.zeros_like(loss.start) if straight else loss.start
+    return derivation.criterion.quadratic and derivation.is_linear
+
+
+def search(loss: FreeLoss, start: Array) -> Found:
+    straight = is_straight(loss)
+    start = np.zeros_like(start) if straight else start
     if not loss.is_finite(start):
         unknown = np.full((len(start), len(start)), np.nan)
         return Found(start, "nonfinite", diagnose(loss.objective, loss.theta(start)), unknown, "none")
     if straight:
         return linear(loss)
-    path: Callable[[Array], Found] = partial(leastsq if derivation.criterion.quadratic else general, loss)
+    path: Callable[[Array], Found] = partial(leastsq if loss.objective.derivation.criterion.quadratic else general, loss)
     found = path(start)
     for _ in range(ESCAPES):
         if found.escape is None:

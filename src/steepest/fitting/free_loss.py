@@ -12,6 +12,7 @@ from steepest.descent.tsqr import slices
 from steepest.errors import FormulaError
 from steepest.fitting.few_rows import few_rows
 from steepest.language.evaluate import evaluate
+from steepest.language.losses import LOSSES
 from steepest.language.program import COMPARISONS
 
 MANY = 50_000  # rows from which a few stand for all of them
@@ -43,6 +44,13 @@ class FreeLoss:
     def has_many_rows(self) -> bool:
         """Of a sum of squares: are they so many that sums over them serve better than the rows themselves?"""
         return self.objective.derivation.criterion.quadratic and self.objective.columns.rows > MANY
+
+    @property
+    def measures_residuals(self) -> bool:
+        """Is the loss one of our table that is least where yhat = y? Then least squares leads close to its minimum."""
+        criterion = self.objective.derivation.criterion
+        named = criterion.name.partition("(")[0] in LOSSES
+        return criterion.quadratic or (named and criterion.responses == (-np.inf, np.inf))
 
     def loss(self, x: Array) -> float:
         if self.has_many_rows:

@@ -8,16 +8,27 @@ import numpy as np
 
 from steepest.descent.objective import Array
 from steepest.fitting.bowl import bowl, downhill
-from steepest.fitting.free_loss import FreeLoss
+from steepest.fitting.free_loss import MANY, MOST_EXACT, FreeLoss
+from steepest.fitting.leastsq import valley
+from steepest.fitting.marquardt import descended
 from steepest.fitting.uncertainty import of_loss
 from steepest.fitting.verify import Found, Verdict, settled, walled
 
 METHOD = "l-bfgs + newton"
-ROUNDS, STEPS, NEWTON_STEPS = 5, 5000, 1000
+ROUNDS, STEPS, NEWTON_STEPS, LM_STEPS = 5, 5000, 1000, 200
 
 
 def general(loss: FreeLoss, start: Array) -> Found:
-    x, before = start, np.inf
+    """Where far residuals bend the loss too little to show the way, least squares may: it is what is tried next."""
+    found = descent(loss, start)
+    if found.outcome == "converged" or not loss.measures_residuals or loss.objective.columns.rows > MANY or has_kinks(loss):
+        return found
+    again = descent(loss, valley(loss, start)[0])
+    return again if again.outcome == "converged" else found
+
+
+def descent(loss: FreeLoss, start: Array) -> Found:
+    x, before = levenberg_marquardt(loss, start, LM_STEPS), np.inf
     for _ in range(ROUNDS):  # a fresh memory gets past what stopped the last one
         x = lbfgs(loss, x)
         now = loss.loss(x)
@@ -30,6 +41,16 @@ def general(loss: FreeLoss, start: Array) -> Found:
         reason = f"{loss.evaluations:,} evaluations were not enough: {found.reason}"
         return found._replace(outcome="steps", reason=reason)
     return found
+
+
+def levenberg_marquardt(loss: FreeLoss, start: Array, most: int) -> Array:
+    """Where the method of that name ends; the start itself where the second derivatives are too many.
+
+    It leads to the minimum of this valley, where the first step of L-BFGS, which knows no curvature, may leave it.
+    """
+    if len(start) > MOST_EXACT:
+        return start
+    return descended(loss, start, most)[0]
 
 
 def lbfgs(loss: FreeLoss, start: Array) -> Array:

@@ -10,17 +10,17 @@ import numpy as np
 from steepest.descent.objective import Array
 from steepest.fitting.bowl import bowl, downhill
 from steepest.fitting.free_loss import FreeLoss
+from steepest.fitting.marquardt import descended
 from steepest.fitting.tangent import EPSILON, Tangent, bend, tangent
 from steepest.fitting.uncertainty import of_squares
 from steepest.fitting.verify import Found, Verdict, named, settled, told_apart, walled
-from steepest.methods.code.method import Point, Stuck
-from steepest.methods.code.table import CODE
 
 METHOD = "trf + gauss-newton"
 MANY_METHOD = "levenberg-marquardt + gauss-newton"
-TIGHT = 1e-15
-SMALL = 1e-10  # of the loss: a step that takes off no more has reached the valley's floor
+TIGHT = 1e-12  # the last digits are the polish's
+SETTLED = 1e-14  # of the loss: a round that could gain no more need not begin
 ROUNDS = 10
+FEW_DIGITS = 1e-6
 
 
 def leastsq(loss: FreeLoss, start: Array) -> Found:
@@ -30,7 +30,8 @@ def leastsq(loss: FreeLoss, start: Array) -> Found:
     if verdict.outcome == "stopped" and escape is None and spent:
         verdict = Verdict("steps", f"{loss.evaluations:,} evaluations were not enough: {verdict.reason}")
     method = MANY_METHOD if loss.has_many_rows else METHOD
-    return Found(x, verdict.outcome, verdict.reason, of_squares(at, loss.rows), method, escape)
+    reason = verdict.reason + (grainy(loss, at) if verdict.outcome == "converged" else "")
+    return Found(x, verdict.outcome, reason, of_squares(at, loss.rows), method, escape)
 
 
 def valley(loss: FreeLoss, x: Array) -> tuple[Array, Tangent, bool]:
@@ -40,32 +41,18 @@ def valley(loss: FreeLoss, x: Array) -> tuple[Array, Tangent, bool]:
     """
     most = 100 + 20 * len(x)
     if loss.has_many_rows:
-        x, spent = levenberg_marquardt(loss, x, ROUNDS * most)
+        x, spent = descended(loss, x, ROUNDS * most)
         return x, tangent(loss, x), spent
     at = tangent(loss, x)
     for _ in range(ROUNDS):
         before = float(np.linalg.norm(at.residual))
         x, spent = trust_region(loss, x, most)
         at = tangent(loss, x)
-        if not float(np.linalg.norm(at.residual)) < (1 - (1e-10 if spent else 1e-6)) * before:
+        after = float(np.linalg.norm(at.residual))
+        flat = at.rank == len(x) and at.gain <= SETTLED * after**2
+        if flat or not after < (1 - (1e-10 if spent else 1e-6)) * before:
             return x, at, False
     return x, at, True
-
-
-def levenberg_marquardt(loss: FreeLoss, start: Array, most: int) -> tuple[Array, bool]:
-    """Where the method of that name ends on the sums over all rows, and whether it ran out of steps."""
-    method = CODE["levenberg-marquardt"]
-    point: Point = loss.free.curved("normal", start)[0]
-    state = method.start(point, np.nan)
-    for _ in range(most):
-        before = float(point.loss)
-        try:
-            point, state = method.step(loss.free, point, state)
-        except Stuck:
-            return point.theta, False
-        if before - float(point.loss) <= SMALL * before:
-            return point.theta, False
-    return point.theta, True
 
 
 def trust_region(loss: FreeLoss, start: Array, most: int) -> tuple[Array, bool]:
@@ -158,6 +145,19 @@ def curvature(loss: FreeLoss, x: Array, at: Tangent) -> Array | None:
         return exact
     size = float(np.linalg.norm(at.residual)) + np.sqrt(loss.grain) / EPSILON
     return loss.differences(x, np.maximum(1e-5 * size / at.scale, 1e-8 * np.abs(x)))
+
+
+def grainy(loss: FreeLoss, at: Tangent) -> str:
+    """What rounding leaves of the standard errors, where that is fewer than six digits.
+
+    The response is known to ε of itself, and so are the predictions, whatever the parameters: float64 can hold no others.
+    """
+    grain, size = np.sqrt(loss.grain), float(np.linalg.norm(at.residual))
+    if grain <= FEW_DIGITS * size:
+        return ""
+    digits = int(max(0.0, -np.log10(grain / size))) if size else 0
+    left = f"about {digits} digit{'' if digits == 1 else 's'}" if digits else "no digits"
+    return f"; the residuals are so close to the rounding of float64 that {left} of the standard errors are right"
 
 
 def lost(loss: FreeLoss, at: Tangent) -> str:

@@ -108,7 +108,7 @@ class Side:
             losses = [float(self.held.loss(start)) for start in starts]
             start = starts[int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))]
             loss = FreeLoss(self.held, start)
-            theta = loss.theta(search(loss).x) if loss.names else start
+            theta = loss.theta(search(loss, loss.start).x) if loss.names else start
             point = self.full.at(theta)
         rise = float(point.loss) * self.divisor - self.least
         if not np.isfinite(rise):

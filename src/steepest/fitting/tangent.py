@@ -69,11 +69,14 @@ def lengths(jacobian: Array) -> Array:
 
 
 def bend(at: Tangent, hessian: Array) -> tuple[Array, Array] | None:
-    """Eigenvalues and eigenvectors of B, or None where rounding hides them."""
+    """Eigenvalues and eigenvectors of B, or None where rounding hides them or they overflow."""
     half = hessian / at.scale[:, None] / at.scale / 2
     rounding = 8 * EPSILON * len(half) * float(np.max(np.abs(half))) / at.values[at.rank - 1] ** 2
     if not rounding < 0.1:
         return None
     unscaled = at.directions * at.scale[:, None]
-    values, vectors = np.linalg.eigh(unscaled.T @ half @ unscaled)
+    bent = unscaled.T @ half @ unscaled
+    if not np.isfinite(bent).all():
+        return None
+    values, vectors = np.linalg.eigh(bent)
     return values, vectors
