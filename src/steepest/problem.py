@@ -49,8 +49,8 @@ class Problem:
     `data`: a mapping of names to arrays, a frame, the path of a .csv or .parquet file, "@name" of a shipped example, `sample(…)`.
     `loss`: mse, half-mse, sse, mae, huber, log-cosh, logistic, cross-entropy, poisson, or an expression in `y` and `yhat`.
     `start`: a mapping by name (a number, or {"value": 1, "fixed": True}), a vector, or `random(…)`; a parameter without one
-    starts at 1 (a fit: where the data suggest), with a warning. `weights`: one non-negative number a row, or the name of a column. `constants`: named numbers.
-    `missing`: "refuse" or "drop" rows with missing values.
+    starts at 1 (a fit: where the data suggest), with a warning. `weights`: one non-negative number a row, or the name of a column.
+    `constants`: named numbers. `missing`: "refuse" or "drop" rows with missing values.
 
     `.derivation` holds the mathematics: `.text()`, `.latex()`; `.loss`, `.gradient`, `.hessian` are SymPy expressions of one row.
 
