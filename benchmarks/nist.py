@@ -169,7 +169,7 @@ def clock(call: Callable[[], Any]) -> float:
 
 
 def is_false(problem: st.Problem, answer: Answer, generator: np.random.Generator) -> str:
-    """Why this is no minimum, or an empty text. Distances are in standard errors."""
+    """Why this is no minimum, or an empty text. A step of 1 along `axes` raises the loss by s²: a standard error."""
     from scipy.optimize import least_squares
 
     objective, theta = problem.objective(), np.array(list(answer.theta.values()))
@@ -177,13 +177,18 @@ def is_false(problem: st.Problem, answer: Answer, generator: np.random.Generator
     residual, jacobian = rows[0], rows[1:].T
     spread = float(np.sqrt(residual @ residual / (len(residual) - len(theta))))
     scale = np.linalg.norm(jacobian, axis=0)
-    q, r = np.linalg.qr(jacobian / scale)
+    q, _ = np.linalg.qr(jacobian / scale)
     rounding = 8 * np.finfo(float).eps * np.linalg.norm(objective.rows("value", theta)[0])
     if not np.linalg.norm(q.T @ residual) <= 1e-3 * spread + rounding:
         return "its gradient is not zero"
     here, loss = float(residual @ residual), lambda at: float(objective.loss(at))
     blur = 2 * np.sqrt(here) * rounding
-    axes = np.linalg.inv(r) * spread / scale[:, None]
+    half = objective.hessian(theta) / 2
+    size = np.sqrt(np.abs(np.diag(half)))
+    bends, vectors = np.linalg.eigh(half / np.outer(size, size))
+    if bends[0] <= 0:
+        return "the loss bends down"
+    axes = spread * vectors / np.sqrt(bends) / size[:, None]
     for distance in (0.03, 0.3):
         for direction in generator.normal(size=(100, len(theta))):
             step = distance * axes @ (direction / np.linalg.norm(direction))
@@ -205,7 +210,8 @@ def perturbed(row: dict[str, Any], count: int) -> Iterator[dict[str, float]]:
     for k in range(count):
         start = np.array(row["start2" if k % 2 else "start1"])
         signs = generator.choice([-1.0, 1.0], len(start)) if k % 4 > 1 else 1.0
-        yield dict(zip(row["parameters"], start * 10 ** generator.uniform(-1, 1, len(start)) * signs, strict=True))
+        start = start * 10 ** generator.uniform(-1, 1, len(start)) * signs
+        yield dict(zip(row["parameters"], start.tolist(), strict=True))
 
 
 def judge(row: dict[str, Any], count: int) -> Counter[str]:
