@@ -264,7 +264,11 @@ def test_ctrl_c_keeps_what_a_whole_run_has_done(monkeypatch: pytest.MonkeyPatch)
         return at(self, theta)
 
     monkeypatch.setattr(Objective, "at", interrupts)
-    trace = problem().descend("scipy:Nelder-Mead", steps=10_000, engine="numpy")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background may ignore it
+    try:
+        trace = problem().descend("scipy:Nelder-Mead", steps=10_000, engine="numpy")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (trace.outcome, trace.reason) == ("stopped", "interrupted")
     assert 1 < len(trace) < 30
     assert problem().descend("scipy:BFGS", steps=5, engine="numpy").reason != "interrupted"  # the signal is not remembered

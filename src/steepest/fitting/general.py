@@ -28,7 +28,7 @@ def general(loss: FreeLoss, start: Array) -> Found:
 
 
 def descent(loss: FreeLoss, start: Array) -> Found:
-    x, before = levenberg_marquardt(loss, start, LM_STEPS), np.inf
+    x, before = levenberg_marquardt(loss, start, LM_STEPS) if loss.measures_residuals else start, np.inf
     for _ in range(ROUNDS):  # a fresh memory gets past what stopped the last one
         x = lbfgs(loss, x)
         now = loss.loss(x)
