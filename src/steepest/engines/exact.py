@@ -164,8 +164,17 @@ def power(base: Any, exponent: Any) -> Any:
     return base**exponent
 
 
+def exponential(u: Any) -> Any:
+    """exp(k*log(3)) is 3**k to SymPy, with as many digits as k says."""
+    import sympy
+
+    if u.has(sympy.log) and abs(u.evalf(15)) > MOST_DIGITS:
+        raise TooManyDigits
+    return sympy.exp(u)
+
+
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
-    "**": power, "where": lambda condition, a, b: a if condition else b, "abs": magnitude, "log": logarithm
+    "exp": exponential, "**": power, "where": lambda condition, a, b: a if condition else b, "abs": magnitude, "log": logarithm
 }  # fmt: skip
 
 
