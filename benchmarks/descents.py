@@ -69,7 +69,7 @@ def condensed_anew(problem: st.Problem, s: Setting) -> Run:
     """The QR of the rows is made again in each run."""
 
     def run() -> tuple[Array, Array]:
-        vars(problem).pop("_factor", None)
+        vars(problem._posed).pop("factor", None)
         return ours(problem, s, "condensed")()
 
     return run

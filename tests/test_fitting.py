@@ -28,7 +28,8 @@ HEAVY = {"x": X, "y": 2 - 3 * X + RNG.standard_t(2, 60)}
 def fit(formula: str, data: Any, loss: str = "mse", start: Any = None, **options: Any) -> Any:
     problem = st.Problem(formula, data, loss, start if start is not None else {}, **options)
     # Starts of 1 are announced; here they are meant.
-    problem._start = problem._start.__class__(problem._start.values, problem._start.free, ())
+    posed = problem._posed
+    posed.start = posed.start.__class__(posed.start.values, posed.start.free, ())
     return problem.fit()
 
 

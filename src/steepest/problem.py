@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,21 +13,18 @@ import numpy as np
 
 from steepest.calculus.derivation import Derivation
 from steepest.data.read import read_table
-from steepest.descent.condensed.objective import CondensedObjective, Factor
+from steepest.data.table import Columns
 from steepest.descent.descend import Callback
 from steepest.descent.objective import Array, Objective
-from steepest.descent.parameters import RandomStart, Start, read_start
-from steepest.descent.responses import check_responses
+from steepest.descent.parameters import RandomStart
+from steepest.descent.posed import Posed
 from steepest.descent.run import Options, run
 from steepest.descent.trace import Trace
 from steepest.descent.validation import held_out
-from steepest.descent.weights import read_weights
-from steepest.engines.table import choose, kernels
-from steepest.errors import OptionError, SteepestWarning
+from steepest.engines.table import choose
+from steepest.errors import SteepestWarning
 from steepest.fitting.gap import loss_at_gap
-from steepest.language.formula import parse_formula
-from steepest.language.losses import parse_loss
-from steepest.ready.model import start_of
+from steepest.language.formula import Formula
 
 if TYPE_CHECKING:
     from steepest.calculus.steps.formulae import Formulae
@@ -73,23 +69,28 @@ class Problem:
         constants: Mapping[str, float] | None = None,
         missing: str = "refuse",
     ) -> None:
-        table = read_table(data)
-        self.formula = parse_formula(formula, table.names, constants)
-        self.derivation = Derivation(self.formula, parse_loss(loss))
-        self.constants = dict(constants or {})
-        named = (weights,) if isinstance(weights, str) else ()
-        columns = table.columns([*self.formula.columns, *named], missing=missing)
-        count = len(self.formula.columns)
-        self.columns = columns.first(count)
-        check_responses(self.derivation, self.columns)
-        given = columns.arrays[columns.names.index(weights)] if isinstance(weights, str) else weights
-        self._weights_name = weights if isinstance(weights, str) else None
-        self._missing = missing
-        self.weights = None if given is None else read_weights(given, columns.rows)
-        shipped = start_of(formula, table, self.columns, self.weights)
-        self._start = read_start(start, self.parameters, shipped)
-        self._say([*self.formula.warnings, *columns.warnings])
-        self._objectives: dict[tuple[Any, ...], Objective] = {}
+        self._posed = Posed(formula, data, loss, start, weights, constants, missing)
+        self._say(self._posed.warnings)
+
+    @property
+    def formula(self) -> Formula:
+        """The formula, read."""
+        return self._posed.formula
+
+    @property
+    def derivation(self) -> Derivation:
+        """The mathematics: `.text()`, `.latex()`; `.loss`, `.gradient`, `.hessian` are SymPy expressions of one row."""
+        return self._posed.derivation
+
+    @property
+    def columns(self) -> Columns:
+        """The columns of the data that the formula names."""
+        return self._posed.columns
+
+    @property
+    def weights(self) -> Array | None:
+        """One number a row, (n,), or None."""
+        return self._posed.weights
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -99,7 +100,7 @@ class Problem:
     @property
     def start(self) -> dict[str, Any]:
         """Where a descent or a fit starts, by name."""
-        return dict(zip(self.parameters, self._start.values, strict=True))
+        return self._posed.started_at
 
     def with_start(self, start: Any) -> Problem:
         """The same problem from another start; what is derived and compiled is shared, and fixed parameters stay fixed.
@@ -108,7 +109,7 @@ class Problem:
         {'w': 2}
         """
         other = copy(self)
-        other._start = Start(self._theta(start, "start"), self._start.free, ())
+        other._posed = self._posed.started(start)
         return other
 
     def loss_at(self, theta: Any, engine: str = "numpy", **place: Any) -> Any:
@@ -117,18 +118,18 @@ class Problem:
         `place`: device=, dtype= and data_dtype= of the engines torch and jax; see `steepest.engines.table.kernels`.
         """
         objective = self.objective(engine, **place)
-        loss = objective.loss(objective.kernels.vector(self._theta(theta)))
+        loss = objective.loss(objective.kernels.vector(self._posed.theta(theta)))
         return loss.item() if isinstance(loss, np.generic) else loss
 
     def gradient_at(self, theta: Any, engine: str = "numpy", **place: Any) -> Array:
         """The gradient of the loss, (p,), in the order of `.parameters`; engine="sympy" gives exact rationals."""
         objective = self.objective(engine, every=True, **place)
-        return objective.at(objective.kernels.vector(self._theta(theta))).gradient
+        return objective.at(objective.kernels.vector(self._posed.theta(theta))).gradient
 
     def hessian_at(self, theta: Any, engine: str = "numpy", **place: Any) -> Array:
         """The matrix of second derivatives of the loss, (p, p)."""
         objective = self.objective(engine, **place)
-        return objective.hessian(objective.kernels.vector(self._theta(theta)))
+        return objective.hessian(objective.kernels.vector(self._posed.theta(theta)))
 
     def steps(self, at: Any = None, lr: Any = None, row: int = 0) -> Steps:
         """The derivation step by step with its numbers, from one row's parts to the new parameters.
@@ -147,7 +148,7 @@ class Problem:
 
         if at is None:
             self._announce_start()
-        point = Point(self._point(at), self.columns.arrays, self.weights, row, lr, self._start.free)
+        point = Point(self._posed.point(at), self.columns.arrays, self.weights, row, lr, self._posed.start.free)
         return steps(self.derivation, self.weights is not None, point)
 
     def formulae(self) -> Formulae:
@@ -183,7 +184,7 @@ class Problem:
         """
         from steepest.fitting.predict import predict
 
-        return predict(self.derivation, self._numbers(theta), self.columns if new is None else read_table(new))
+        return predict(self.derivation, self._posed.vector(theta), self.columns if new is None else read_table(new))
 
     def descend(
         self, method: str = "gd", lr: Any = "auto", steps: int | None = None, batch: Any = "full", engine: str = "auto", *,
@@ -222,10 +223,10 @@ class Problem:
             epochs, until_loss, until_gradient, until_change, seconds, every, callback, place,
         )  # fmt: skip
         if validation is None:
-            return run(self.objective, self._start, options, self.recipe(), start)
+            return run(self.objective, self._posed.start, options, self.recipe(), start)
         through, held = held_out(validation, seed, self.objective)
         recipe = self.recipe() | {"validation": validation if isinstance(validation, float) else "data"}
-        return replace(run(through, self._start, options, recipe, start), held=held)
+        return replace(run(through, self._posed.start, options, recipe, start), held=held)
 
     def load(self, path: str | Path) -> Trace:
         """The trace in a file that `trace.save` wrote, for this problem: to look at, or to go on from.
@@ -274,7 +275,7 @@ class Problem:
         """
         from steepest.descent.surface import surface
 
-        theta = self.objective().kernels.vector(self._point(at))
+        theta = self._posed.point_vector(at)
         return surface(self.objective, names, theta, ranges, at, points, engine, self.recipe())
 
     def fit(self, starts: int = 1, seed: int = 0) -> Fit:
@@ -289,10 +290,10 @@ class Problem:
         from steepest.fitting.fit import fit
         from steepest.fitting.start import chosen
 
-        theta, said = chosen(self.objective(), self._start)
+        theta, said = chosen(self.objective(), self._posed.start)
         self._say(said)
         engine, _ = choose(self.derivation, self.columns.rows, EVALUATIONS)
-        return fit(self.objective(engine), theta, self._made_of(), starts, seed)
+        return fit(self.objective(engine), theta, self._posed.made_of(), starts, seed)
 
     def lab(self, method: str = "gd", lr: Any = "auto", batch: Any = "full", **options: Any) -> Lab:
         """A session that is stepped by hand, forth and back: see `steepest.lab.session.Lab`, whose `options` these are.
@@ -316,7 +317,7 @@ class Problem:
         """
         from steepest.check.agreement.compare import check
 
-        first = self.objective().kernels.vector(self._point(at))
+        first = self._posed.point_vector(at)
         return check(lambda name: self.objective(name, every=True), engines, first, points, seed)
 
     def explain(
@@ -334,65 +335,24 @@ class Problem:
         """
         from steepest.insight.explain import explain
 
-        theta = self.objective().kernels.vector(self._point(at))
+        theta = self._posed.point_vector(at)
         engine, _ = choose(self.derivation, self.columns.rows, EVALUATIONS)
         return explain(self.objective(engine), theta, method, lr, batch, hyper)
 
     def objective(self, engine: str = "numpy", every: bool = False, **place: Any) -> Objective:
         """The loss as a function of theta, through one engine; with `every`, fixed parameters have a gradient too."""
-        free = None if every else self._start.free
-        if engine == "condensed":
-            return CondensedObjective(self._factor, free)
-        known = (engine, every, *sorted(place.items()))
-        if known not in self._objectives:
-            made = self.objective(engine, **place).kernels if every else kernels(engine, self.derivation, **place)
-            self._objectives[known] = Objective(made, self.columns, self.weights, free)
-        return self._objectives[known]
+        return self._posed.objective(engine, every, **place)
 
     def recipe(self) -> dict[str, Any]:
         """What this problem is made of, as plain values, with the fingerprint of the data."""
-        return {**self._made_of(), "fingerprint": self.columns.fingerprint}
-
-    def _made_of(self) -> dict[str, Any]:
-        from steepest._version import __version__
-
-        return {
-            "formula": self.formula.text,
-            "loss": self.derivation.criterion.name,
-            "data": self.columns.source,
-            "rows": self.columns.rows,
-            "weighted": self.weights is not None,
-            "weights": self._weights_name,
-            "missing": self._missing,
-            "constants": {name: float(value) for name, value in self.constants.items()},
-            "start": {name: float(value) for name, value in self.start.items()},
-            "fixed": [name for k, name in enumerate(self.parameters) if k not in self._start.free],
-            "version": __version__,
-        }
+        return self._posed.recipe()
 
     def __repr__(self) -> str:
         loss = self.derivation.criterion.name
         return f"Problem({self.formula.text!r}, {self.columns.source}, {self.columns.rows:,} rows, loss={loss!r})"
 
-    @cached_property
-    def _factor(self) -> Factor:
-        return Factor(self.objective("numpy", every=True))
-
-    def _numbers(self, given: Any) -> Array:
-        return self.objective().kernels.vector(self._theta(given))
-
-    def _point(self, at: Any) -> tuple[Any, ...]:
-        """The start, what `at` puts over it, or the end of a trace."""
-        at = {**self.start, **at} if isinstance(at, Mapping) else at.final if isinstance(at, Trace) else at
-        return self._theta(self._start.values if at is None else at, "at")
-
-    def _theta(self, given: Any, what: str = "theta") -> tuple[Any, ...]:
-        if isinstance(given, Mapping) and (missing := [name for name in self.parameters if name not in given]):
-            raise OptionError(f"{what} has no value for {', '.join(missing)}")
-        return read_start(given, self.parameters, {}, what).values
-
     def _announce_start(self) -> None:
-        self._say(self._start.said)
+        self._say(self._posed.start.said)
 
     @staticmethod
     def _say(sentences: Sequence[str]) -> None:
