@@ -12,6 +12,7 @@ the text.
     losses.py      the table of losses
     expand.py      replaces functions by their definitions, for a library that lacks them
     evaluate.py    the reference interpreter in NumPy, node by node
+    rewrite.py     a formula rewritten: parameters become expressions
     text.py        a program back to text;  names.py: names for people (LaTeX, terminal)
 
 Numbers are exact fractions, constants are not folded, and no text reaches SymPy or `eval`.

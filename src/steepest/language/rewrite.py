@@ -1,0 +1,78 @@
+"""A formula rewritten, token by token: a parameter becomes an expression. No text is ever replaced inside another word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from steepest.errors import FormulaError
+from steepest.language.functions import polynomial, reserved
+from steepest.language.names import printable
+from steepest.language.parser import parse_expression
+from steepest.language.tokens import Token, name_fault, tokenize
+
+MAKERS = {"poly": 2, "dot": 0}  # functions, and which of their arguments is a word that makes parameters, counted from 0
+
+
+def substituted(text: str, replacements: Mapping[str, str]) -> str:
+    """The formula with names right of '~' replaced by expressions, all at once; the rest of the text stays as it is.
+
+    A text without '~' is an expression, and replaced throughout. Functions and columns in back-quotes are never replaced.
+    Raises FormulaError for a replacement that is no expression, and for a name that poly(…) or dot(…) makes.
+
+    >>> substituted("y ~ a*exp(-b*x) + `b`", {"b": "2*a", "a": "c"})
+    'y ~ c*exp(-(2*a)*x) + `b`'
+    """
+    tokens = tokenize(text)
+    tilde = next((k for k, token in enumerate(tokens) if token.kind == "~"), -1)
+    parts = {name: _held(name, replacement) for name, replacement in replacements.items()}
+    made = _makers(tokens)
+    written, end = [], 0
+    for k, token in enumerate(tokens):
+        if token.kind != "name" or k < tilde or tokens[k + 1].kind == "(":
+            continue
+        if k in made:
+            _refuse_made(text, token, made[k], parts)
+        elif token.text in parts:
+            written += [text[end : token.position], parts[token.text]]
+            end = token.position + len(token.text)
+    return "".join([*written, text[end:]])
+
+
+def _held(name: str, replacement: str) -> str:
+    """In parentheses, unless it is one word, one number or one call."""
+    if fault := name_fault(name) or (not polynomial(name) and reserved(name)):
+        raise FormulaError(f"'{printable(name)}' cannot be replaced: {fault}", name, 0)
+    parse_expression(replacement)  # before it stands beside others: ') + (' must not get through
+    tokens = tokenize(replacement)[:-1]
+    depth = 0
+    inside = []
+    for token in tokens[1:]:
+        depth += {"(": 1, ")": -1}.get(token.kind, 0)
+        inside.append(depth > 0)
+    is_whole = tokens[0].kind in ("name", "number", "quoted") and all(inside[:-1])
+    return replacement.strip() if is_whole else f"({replacement.strip()})"
+
+
+def _makers(tokens: list[Token]) -> dict[int, str]:
+    """Places of the words that make parameters, as w in poly(x, 3, w), each with its function."""
+    found: dict[int, str] = {}
+    calls: list[tuple[str, int]] = []  # the calls and parentheses that are open, and the argument that is read
+    for k, token in enumerate(tokens):
+        if token.kind == "(":
+            calls.append((tokens[k - 1].text if k and tokens[k - 1].kind == "name" else "", 0))
+        elif token.kind == ")" and calls:
+            calls.pop()
+        elif token.kind == "," and calls:
+            calls[-1] = (calls[-1][0], calls[-1][1] + 1)
+        elif token.kind == "name" and calls and MAKERS.get(calls[-1][0]) == calls[-1][1]:
+            found[k] = calls[-1][0]
+    return found
+
+
+def _refuse_made(text: str, token: Token, function: str, parts: Mapping[str, str]) -> None:
+    for name in parts:
+        number = name.removeprefix(token.text)
+        if name == token.text or (function == "poly" and name != number and number.isdecimal()):
+            raise FormulaError(
+                f"'{name}' is made by {function}(…), and cannot be replaced: write its terms out", text, token.position
+            )
