@@ -45,9 +45,12 @@ class Problem:
     `formula`: "response ~ model"; names that are columns are predictors, all others are parameters. Or one of `steepest.models`.
     `data`: a mapping of names to arrays, a frame, the path of a .csv or .parquet file, "@name" of a shipped example, `sample(…)`.
     `loss`: mse, half-mse, sse, mae, huber, log-cosh, soft-l1, cauchy, logistic, cross-entropy, poisson, or an expression in `y` and
-    `yhat`. `start`: a mapping by name (a number, or {"value": 1, "fixed": True}), a vector, or `random(…)`; a parameter without one
-    starts at 1 (in a fit: where the data suggest), with a warning. `weights`: one non-negative number a row, or the name of a
-    column. `constants`: named numbers. `missing`: "refuse" or "drop" rows with missing values.
+    `yhat`. `start`: a mapping by name, a vector, or `random(…)`; a parameter without one starts at 1 (in a fit: where the data
+    suggest), with a warning. In a mapping stand a number, {"value": 1, "fixed": True}, {"value": 1, "min": 0, "max": 5} with one
+    bound or both, or a tie to other parameters, "2*a". `weights`: one non-negative number a row, or the name of a column: relative,
+    their unit does not matter. `sigma`: the standard errors of the responses, likewise, or one number for all; they are absolute:
+    from them come the errors of a fit, whatever its residuals are. `constants`: named numbers. `missing`: "refuse" or "drop" rows
+    with missing values.
 
     `.derivation` holds the mathematics: `.text()`, `.latex()`; `.loss`, `.gradient`, `.hessian` are SymPy expressions of one row.
 
@@ -66,10 +69,11 @@ class Problem:
         start: Mapping[str, Any] | Sequence[float] | RandomStart | None = None,
         *,
         weights: Sequence[float] | str | None = None,
+        sigma: Sequence[float] | float | str | None = None,
         constants: Mapping[str, float] | None = None,
         missing: str = "refuse",
     ) -> None:
-        self._posed = Posed(formula, data, loss, start, weights, constants, missing)
+        self._posed = Posed(formula, data, loss, start, weights, sigma, constants, missing)
         self._say(self._posed.warnings)
 
     @property
@@ -293,7 +297,7 @@ class Problem:
         theta, said = chosen(self.objective(), self._posed.start)
         self._say(said)
         engine, _ = choose(self.derivation, self.columns.rows, EVALUATIONS)
-        return fit(self.objective(engine), theta, self._posed.made_of(), starts, seed)
+        return fit(self.objective(engine), theta, self._posed.made_of(), self._posed.start.box, starts, seed)
 
     def lab(self, method: str = "gd", lr: Any = "auto", batch: Any = "full", **options: Any) -> Lab:
         """A session that is stepped by hand, forth and back: see `steepest.lab.session.Lab`, whose `options` these are.
@@ -303,6 +307,7 @@ class Problem:
         """
         from steepest.lab.session import Lab
 
+        self._posed.refuse_bounds("a session looks")
         return Lab(self, method, lr, batch, **options)
 
     def check(self, engines: Sequence[str] | None = None, at: Any = None, points: int = 5, seed: int = 0) -> Agreement:
@@ -335,6 +340,7 @@ class Problem:
         """
         from steepest.insight.explain import explain
 
+        self._posed.refuse_bounds("explain looks")
         theta = self._posed.point_vector(at)
         engine, _ = choose(self.derivation, self.columns.rows, EVALUATIONS)
         return explain(self.objective(engine), theta, method, lr, batch, hyper)

@@ -38,14 +38,18 @@ def rerun(path: str | Path, data: Any = None) -> Trace:
     source = str(recipe["data"])
     if data is None and not (source.startswith("@") or Path(source).suffix in (".csv", ".tsv", ".parquet")):
         raise OptionError(f"the recipe does not say which data it ran on ({source}): give data=")
-    start = {name: {"value": value, "fixed": True} if name in recipe["fixed"] else value for name, value in recipe["start"].items()}
-    if recipe["weighted"] and recipe["weights"] is None:
+    bounds = {name: dict(zip(("min", "max"), pair, strict=True)) for name, pair in recipe.get("bounds", {}).items()}
+    start = {
+        name: {"value": value, "fixed": name in recipe["fixed"], **bounds.get(name, {})} for name, value in recipe["start"].items()
+    }
+    sigma = recipe.get("sigma")
+    if (recipe["weighted"] and recipe["weights"] is None and sigma is None) or sigma is True:
         raise OptionError(
             "the weights of this descent were given as numbers, which its recipe does not hold: descend again with them"
         )
     problem = Problem(
         recipe["formula"], source if data is None else data, recipe["loss"], start,
-        weights=recipe["weights"], constants=recipe["constants"], missing=recipe["missing"],
+        weights=recipe["weights"], sigma=sigma, constants=recipe["constants"], missing=recipe["missing"],
     )  # fmt: skip
     if problem.recipe()["fingerprint"] != recipe["fingerprint"]:
         raise DataError(f"the data are not those of {str(path)!r}: their fingerprint differs")

@@ -85,6 +85,9 @@ def descend(
     random: Random = "",
     seed: Seed = None,
     fix: options.Fix = "",
+    low: options.Min = "",
+    high: options.Max = "",
+    tie: options.Tie = "",
     weights: options.Weights = "",
     constants: options.Constants = "",
     missing: options.Missing = "refuse",
@@ -110,7 +113,9 @@ def descend(
         raise OptionError("--seed belongs to --random and to --batch: give one of them")
     exact = engine == "sympy"
     draw = (random, number_of or 0) if random else None
-    problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing, draw=draw, exact=exact)
+    problem = options.make_problem(
+        formula, data, loss, start, fix, weights, constants, missing, low=low, high=high, tie=tie, draw=draw, exact=exact
+    )
     stops = {"until_loss": until_loss, "until_gap": until_gap, "until_gradient": until_gradient, "until_change": until_change}
     counts = {"steps": steps, "epochs": epochs, "every": every, "full_loss": full_loss}
     sizes = {"clip_value": clip_value, "clip_norm": clip_norm, "seconds": seconds, **stops}

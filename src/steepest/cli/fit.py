@@ -32,7 +32,11 @@ def fit(
     loss: options.Loss = "mse",
     start: options.Start = "",
     fix: options.Fix = "",
+    low: options.Min = "",
+    high: options.Max = "",
+    tie: options.Tie = "",
     weights: options.Weights = "",
+    sigma: options.Sigma = "",
     constants: options.Constants = "",
     missing: options.Missing = "refuse",
     starts: Starts = 1,
@@ -55,7 +59,9 @@ def fit(
     options.check_target(plot, "--plot", SUFFIXES)
     options.check_target(save, "--save", (".json",))
     check_words(intervals, level, export)
-    problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing)
+    problem = options.make_problem(
+        formula, data, loss, start, fix, weights, constants, missing, sigma=sigma, low=low, high=high, tie=tie
+    )
     result = problem.fit(starts, seed)
     found = found_something(result)
     ends = result.intervals(options.real(level or "0.95", "--level") or 0, intervals) if intervals else None

@@ -40,8 +40,12 @@ Loss = Annotated[str, option("--loss", "LOSS", "mse (the default), half-mse, sse
 Start = Annotated[
     str, option("--start", "a=1,b=1/2", "Where to start; one without a start begins at 1 (fit: where the data suggest).")
 ]
+Min = Annotated[str, option("--min", "a=0,b=-1", "The lowest values that parameters may take.")]
+Max = Annotated[str, option("--max", "a=5", "The highest values that parameters may take.")]
+Tie = Annotated[str, option("--tie", "c=2*a", "Parameters that follow from others: name=expression, with ; between several.")]
 Fix = Annotated[str, option("--fix", "a,b", "Parameters that stay at their start.")]
 Weights = Annotated[str, option("--weights", "COLUMN", "The column that weighs the rows.")]
+Sigma = Annotated[str, option("--sigma", "COLUMN", "The column with the standard errors of the responses, or one number for all.")]
 Constants = Annotated[str, option("--constants", "g=9.81", "Names in the formula that stand for numbers.")]
 Missing = Annotated[
     str, option("--missing", "refuse|drop", "What to do with rows that have a missing value: refuse (the default).")
@@ -71,6 +75,19 @@ def number(text: str, what: str) -> Fraction:
     except (ZeroDivisionError, OverflowError):
         pass
     raise OptionError(f"{what} is '{printable(text, 40)}': give a finite decimal number or fraction, as 0.1, 1e-6 or 1/10")
+
+
+def ties(text: str) -> dict[str, str]:
+    """`c=2*a; d=max(a, b)`: expressions by name."""
+    values: dict[str, str] = {}
+    for part in text.split(";") if text.strip() else []:
+        name, equals, expression = (word.strip() for word in part.partition("="))
+        if not (name and equals and expression):
+            raise OptionError(f"--tie: '{printable(part.strip(), 40)}' is no name=expression; write --tie 'c=2*a'")
+        if name in values:
+            raise OptionError(f"--tie names '{printable(name)}' twice: give one expression")
+        values[name] = expression
+    return values
 
 
 def real(text: str | None, what: str) -> float | None:
@@ -145,6 +162,10 @@ def make_problem(
     constants: str,
     missing: str,
     *,
+    sigma: str = "",
+    low: str = "",
+    high: str = "",
+    tie: str = "",
     draw: tuple[str, int] | None = None,
     exact: bool = False,
 ) -> Problem:
@@ -153,11 +174,20 @@ def make_problem(
     parameters = parse_formula(formula, table.names, pairs(constants, "--constants")).parameters
     kind: Callable[[Fraction], Any] = Fraction if exact else float
     given: Any = {name: kind(value) for name, value in pairs(start, "--start").items()}
+    for key, flag, text in (("min", "--min", low), ("max", "--max", high)):
+        for name, value in pairs(text, flag).items():
+            if name not in parameters:
+                raise OptionError(f"{flag}: {unknown('parameter', printable(name), parameters)}")
+            entry = given.get(name, {})
+            given[name] = {**(entry if isinstance(entry, dict) else {"value": entry}), key: float(value)}
+    given |= ties(tie)
     for name in names(fix, "--fix"):
         if "=" in name:
             raise OptionError(f"--fix {printable(name)}: write --start {printable(name)} --fix {printable(name.partition('=')[0])}")
         if name not in parameters:
             raise OptionError(f"--fix: {unknown('parameter', printable(name), parameters)}")
+        if isinstance(given.get(name), dict | str):
+            raise OptionError(f"--fix {printable(name)}: a parameter that has bounds or a tie is not fixed; give one of them")
         if name not in given and name not in table.start:
             raise OptionError(f"--fix {printable(name)}: say at which value, with --start {printable(name)}=…")
         given[name] = {"value": given.get(name, table.start.get(name)), "fixed": True}
@@ -167,10 +197,20 @@ def make_problem(
         raise OptionError(f"--loss: {error}") from None
     if draw:
         if given:
-            raise OptionError("--random draws every start: leave out --start and --fix")
+            raise OptionError("--random draws every start: leave out --start, --fix, --min, --max and --tie")
         given = random(*draw)
     numbers: dict[str, Any] = {**pairs(constants, "--constants")}
     return Problem(
         formula, table, loss, given or None,
-        weights=weights or None, constants=numbers, missing=missing,
+        weights=weights or None, sigma=errors(sigma, table), constants=numbers, missing=missing,
     )  # fmt: skip
+
+
+def errors(sigma: str, table: Table) -> str | float | None:
+    """The name of a column, or one number for all rows."""
+    if not sigma or sigma in table.names:
+        return sigma or None
+    try:
+        return real(sigma, "--sigma")
+    except OptionError:
+        raise OptionError(f"--sigma: {unknown('column', printable(sigma), table.names)}; or give one number for all rows") from None

@@ -13,9 +13,10 @@ from steepest.descent.condensed.runner import Careful
 from steepest.descent.diagnose import diagnose
 from steepest.descent.interrupt import INTERRUPTED, interrupted, interruptible
 from steepest.descent.objective import Array, Objective
+from steepest.descent.parameters import Box
 from steepest.descent.rates import Rates
 from steepest.descent.runners import Rows, Runner, Snapshot, ahead, alone
-from steepest.descent.stopping import Stop, Until, first_stop, first_stop_on_batches
+from steepest.descent.stopping import Stop, Until, first_stop, first_stop_on_batches, within
 from steepest.descent.trace import Recorder, Trace, frozen
 from steepest.engines.exact import TooManyDigits
 
@@ -51,6 +52,7 @@ def descend(
     seconds: float | None = None,
     every: int | None = None,
     callback: Callback | None = None,
+    box: Box | None = None,
     recipe: Mapping[str, Any],
 ) -> Trace:
     """Runs blocks until a stop is met, and returns everything that was kept. Ctrl-C ends the descent, and keeps what was done.
@@ -58,7 +60,7 @@ def descend(
     `done` steps were taken before. On batches, the loss of all rows is computed at every `full_loss`-th step, once an epoch unless
     given.
     """
-    loop = _Loop(objective, runner, rates, done, done + steps, until, every, batches, full_loss)
+    loop = _Loop(objective, runner, rates, done, done + steps, until, every, batches, full_loss, box)
     began = time.perf_counter()
     stop: Stop | None = None
     with interruptible():
@@ -86,11 +88,11 @@ class _Loop:
 
     def __init__(
         self, objective: Objective, runner: Runner, rates: Rates, done: int, steps: int, until: Until, every: int | None,
-        batches: Batches | None, full_loss: int | None,
+        batches: Batches | None, full_loss: int | None, box: Box | None,
     ) -> None:  # fmt: skip
         self.objective, self.runner, self.rates = objective, runner, rates
         self.steps, self.until = steps, until
-        self.batches = batches
+        self.batches, self.box = batches, box
         self.full_every = full_loss or (batches.each if batches else 1)
         self.recorder = Recorder(every)
         self.begun = runner.snapshot()
@@ -159,7 +161,7 @@ class _Loop:
         if self.scale is None:
             self.scale = natural_scale(self._first(rows), rates[0])
         if self.batches is None:
-            stop = first_stop(rows, self.last_loss, self.until, self.scale)
+            stop = first_stop(within(rows, self.box), self.last_loss, self.until, self.scale)
         else:
             stop = first_stop_on_batches(rows, full, self.until, self.scale)
         if stop is None and rows.ended:

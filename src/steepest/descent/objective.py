@@ -60,6 +60,10 @@ class Objective:
         loss = self.derivation.criterion
         return np.column_stack([totals, (totals if loss.mean else np.ones(len(totals))) / float(loss.scale)])
 
+    def freeing(self, free: Any) -> Objective:
+        """The same with other parameters free."""
+        return Objective(self.kernels, self.columns, self.weights, free)
+
     def on(self, rows: Any) -> Objective:
         """The same on some rows, by number."""
         weights = None if self.weights is None else self.weights[rows]

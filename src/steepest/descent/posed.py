@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from copy import copy
 from functools import cached_property
@@ -12,10 +13,11 @@ from steepest.calculus.derivation import Derivation
 from steepest.data.read import read_table
 from steepest.descent.condensed.objective import CondensedObjective, Factor
 from steepest.descent.objective import Array, Objective
-from steepest.descent.parameters import Start, read_start
+from steepest.descent.parameters import FREE, read_start
 from steepest.descent.responses import check_responses
+from steepest.descent.ties import tied, ties_of
 from steepest.descent.trace import Trace
-from steepest.descent.weights import read_weights
+from steepest.descent.weights import read_sigma, read_weights
 from steepest.engines.table import kernels
 from steepest.errors import OptionError
 from steepest.language.formula import parse_formula
@@ -33,25 +35,42 @@ class Posed:
         loss: str,
         start: Any,
         weights: Sequence[float] | str | None,
+        sigma: Sequence[float] | float | str | None,
         constants: Mapping[str, float] | None,
         missing: str,
     ) -> None:
         table = read_table(data)
-        self.formula = parse_formula(formula, table.names, constants)
+        ties, start = ties_of(start)
+        text, self.ties = tied(formula, ties, table.names, constants or {}, start or () if ties else ())
+        self.formula = parse_formula(text, table.names, constants)
         self.derivation = Derivation(self.formula, parse_loss(loss))
         self.constants = dict(constants or {})
-        named = (weights,) if isinstance(weights, str) else ()
-        columns = table.columns([*self.formula.columns, *named], missing=missing)
+        self._missing = missing
+        self._weights, self._sigma = weights, self._errors(sigma, weights)
+        given = weights if sigma is None else sigma
+        columns = table.columns([*self.formula.columns, *([given] if isinstance(given, str) else [])], missing=missing)
         self.columns = columns.first(len(self.formula.columns))
         check_responses(self.derivation, self.columns)
-        given = columns.arrays[columns.names.index(weights)] if isinstance(weights, str) else weights
-        self._weights_name = weights if isinstance(weights, str) else None
-        self._missing = missing
-        self.weights = None if given is None else read_weights(given, columns.rows)
+        numbers = columns.arrays[columns.names.index(given)] if isinstance(given, str) else given
+        read = read_weights if sigma is None else read_sigma
+        self.weights = None if numbers is None else read(numbers, columns.rows)
         shipped = start_of(formula, table, self.columns, self.weights)
         self.start = read_start(start, self.parameters, shipped)
         self.warnings = [*self.formula.warnings, *columns.warnings]
         self._objectives: dict[tuple[Any, ...], Objective] = {}
+
+    def _errors(self, sigma: Any, weights: Any) -> Any:
+        if sigma is None:
+            return None
+        if weights is not None:
+            raise OptionError("weights= and sigma= are both given: sigma gives the weights 1/sigma², leave weights= out")
+        loss = self.derivation.criterion
+        if not loss.quadratic:
+            raise OptionError(
+                f"sigma= belongs to the losses mse, half-mse and sse, and this is {loss.name}:\n"
+                "divide both sides of the formula by the errors instead, as in 'y/s ~ (a + b*x)/s'"
+            )
+        return sigma
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -60,8 +79,13 @@ class Posed:
     def started(self, start: Any) -> Posed:
         """The same from another start; fixed parameters stay fixed."""
         other = copy(self)
-        other.start = Start(self.theta(start, "start"), self.start.free, ())
+        other.start = self.start.moved(self.theta(start, "start"), self.parameters)
         return other
+
+    def refuse_bounds(self, what: str) -> None:
+        """Raises OptionError where a parameter has bounds."""
+        if self.start.bounds:
+            raise OptionError(f"{what} at the loss without bounds: leave min and max out of the start")
 
     def theta(self, given: Any, what: str = "theta") -> tuple[Any, ...]:
         """All parameters in order, from a mapping that names them all, or a vector. Raises OptionError."""
@@ -115,10 +139,18 @@ class Posed:
             "data": self.columns.source,
             "rows": self.columns.rows,
             "weighted": self.weights is not None,
-            "weights": self._weights_name,
+            "weights": self._weights if isinstance(self._weights, str) else None,
+            "sigma": self._sigma if isinstance(self._sigma, str) else None if self._sigma is None else True,
             "missing": self._missing,
             "constants": {name: float(value) for name, value in self.constants.items()},
             "start": {name: float(value) for name, value in self.started_at.items()},
+            "ties": self.ties,
+            "bounds": {name: finite(pair) for name, pair in zip(self.parameters, self.start.bounds, strict=False) if pair != FREE},
             "fixed": [name for k, name in enumerate(self.parameters) if k not in self.start.free],
             "version": __version__,
         }
+
+
+def finite(pair: tuple[float, float]) -> list[float | None]:
+    """Bounds as JSON has them: None where there is none."""
+    return [value if math.isfinite(value) else None for value in pair]

@@ -15,7 +15,7 @@ from steepest.descent.condensed.closed_form import far, geometric
 from steepest.descent.condensed.runner import CONDENSED, Careful, chosen
 from steepest.descent.descend import Callback, descend
 from steepest.descent.foreign.choose import foreign_rate, foreign_runner, read_foreign
-from steepest.descent.foreign.method import Foreign, is_foreign
+from steepest.descent.foreign.method import WITHIN, Foreign, is_foreign
 from steepest.descent.objective import Objective
 from steepest.descent.parameters import Start, is_finite, shown
 from steepest.descent.rates import Constant, Rates, Scheduled, found_rates
@@ -75,6 +75,8 @@ def run(
     method, schedule = read(**words)
     if options.method in CODE:
         refuse_for_code(options.method, options.batch, options.engine)
+    if start.bounds:
+        refuse_bounds(options, method)
     if not start.free:
         raise OptionError("every parameter is fixed: there is nothing to descend; free one of them")
     plain = through("numpy")
@@ -82,7 +84,8 @@ def run(
     steps = _steps(options, 1 if batches is None else batches.each)
     at = plain.kernels.vector(start.values) if before is None else before.position[0]
     rows = plain.columns.rows if batches is None else batches.size
-    engine, why, few = chosen(options.engine, through, rows, steps, at, batches is not None, isinstance(method, Method))
+    equations = isinstance(method, Method) and not start.bounds
+    engine, why, few = chosen(options.engine, through, rows, steps, at, batches is not None, equations)
     data = through("numpy" if few else engine, **options.place)
     objective = few or data
     theta = objective.kernels.vector(start.values) if before is None else before.position[0].copy()
@@ -90,6 +93,8 @@ def run(
     if batches is not None:
         batches.end = done + steps
     rates, rate_why = _rates(options, method, schedule, objective, theta, batches, done + steps)
+    if start.bounds and isinstance(method, Method):
+        method = method.within(*zip(*start.bounds, strict=True))
     first = rates.block(done, 1)[0]
     said = {"first_lr": None if np.isnan(float(first)) else float(first), "lr_why": rate_why, "steps": steps, "engine_why": why}
     recipe = {**recipe, **_recipe(options, method, schedule, engine), **said}
@@ -98,7 +103,7 @@ def run(
         if form is not None:
             return far(form, few, steps, _until(options), done, options.every, recipe)
     if isinstance(method, Foreign):
-        taker = foreign_runner(objective, method, theta, first, batches, steps, options.seconds)
+        taker = foreign_runner(objective, method, theta, first, batches, steps, options.seconds, start.box)
     elif isinstance(method, CodeMethod):
         taker = Coded(objective, method, theta, first)
     elif few is not None:
@@ -119,8 +124,21 @@ def run(
         seconds=options.seconds,
         every=options.every,
         callback=options.callback,
+        box=start.box,
         recipe=recipe,
     )
+
+
+def refuse_bounds(options: Options, method: Method | CodeMethod | Foreign) -> None:
+    """Refuses a method, or an engine, that would leave the bounds."""
+    name = options.method
+    if options.engine in (CONDENSED, "sympy"):
+        raise OptionError(f"engine '{options.engine}' knows no bounds: use engine='auto', or leave min and max out")
+    if not (isinstance(method, Method) or (isinstance(method, Foreign) and method.library == "scipy" and method.name in WITHIN)):
+        raise OptionError(
+            f"method '{name}' cannot keep to bounds: take one that is given by equations, as gd, or one of\n"
+            f"{', '.join(f'scipy:{other}' for other in WITHIN)}; or leave min and max out"
+        )
 
 
 def _recipe(options: Options, method: Method | CodeMethod | Foreign, schedule: Schedule, engine: str) -> dict[str, Any]:

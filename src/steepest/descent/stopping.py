@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steepest.descent.objective import Array
+from steepest.descent.parameters import Box
 from steepest.descent.runners import Rows
 
 GROWTH = 1e10  # a loss that has grown by so many of its own scale comes back no more
@@ -39,6 +40,14 @@ def first_stop_on_batches(rows: Rows, full: Array, until: Until, scale: float) -
         if until.loss is not None:
             found += _met(full <= until.loss, "converged", f"the loss of all rows is at most {until.loss:g}")
     return min(found, key=lambda stop: stop.row, default=None)
+
+
+def within(rows: Rows, box: Box | None) -> Rows:
+    """The same rows, with gradients of 0 where they would lead out of the box: there nothing moves."""
+    if box is None:
+        return rows
+    out = ((rows.thetas <= box.low) & (rows.gradients > 0)) | ((rows.thetas >= box.high) & (rows.gradients < 0))
+    return rows._replace(gradients=np.where(out, 0.0, rows.gradients))
 
 
 def first_stop(rows: Rows, before: Any, until: Until, scale: float) -> Stop | None:

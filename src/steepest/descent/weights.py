@@ -1,4 +1,4 @@
-"""The weights of rows, as a user gives them."""
+"""The weights of rows, as a user gives them: weights themselves, or the standard errors of the responses."""
 
 from __future__ import annotations
 
@@ -13,12 +13,7 @@ from steepest.errors import OptionError
 
 def read_weights(given: Any, rows: int) -> Array:
     """Non-negative finite weights, one a row, not all zero."""
-    try:
-        weights = np.array(given, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise OptionError("weights must be one number for each row, or the name of a column") from None
-    if weights.shape != (rows,):
-        raise OptionError(f"weights have the shape {weights.shape}: give one for each of the {rows} rows")
+    weights = one_a_row("weights", given, rows)
     wrong = ~(np.isfinite(weights) & (weights >= 0))
     if wrong.any():
         row = int(np.argmax(wrong))
@@ -26,3 +21,28 @@ def read_weights(given: Any, rows: int) -> Array:
     if not weights.any():
         raise OptionError("weights are all zero: at least one row must count")
     return frozen(weights)
+
+
+def read_sigma(given: Any, rows: int) -> Array:
+    """The weights 1/σ² of responses whose standard errors σ are given: one positive number a row, or one for all."""
+    sigma = one_a_row("sigma", np.full(rows, given) if isinstance(given, int | float) else given, rows)
+    with np.errstate(all="ignore"):
+        weights = 1 / sigma**2
+    wrong = ~(np.isfinite(weights) & (weights > 0) & (sigma > 0))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise OptionError(
+            f"sigma must be positive, and finite when it is squared: sigma {sigma[row]} at row index {row} ({wrong.sum()} such)"
+        )
+    return frozen(weights)
+
+
+def one_a_row(what: str, given: Any, rows: int) -> Array:
+    """Numbers, (rows,)."""
+    try:
+        numbers = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise OptionError(f"{what} must be one number for each row, or the name of a column") from None
+    if numbers.shape != (rows,):
+        raise OptionError(f"{what} must be one number for each of the {rows} rows: these have the shape {numbers.shape}")
+    return numbers

@@ -10,6 +10,7 @@ import numpy as np
 from steepest.data.read import read_table
 from steepest.data.table import Columns, Table
 from steepest.descent.objective import Array
+from steepest.descent.weights import read_sigma
 from steepest.errors import OptionError, unknown
 from steepest.fitting.predict import predict, slopes
 from steepest.fitting.statistics import quantile, weights_of
@@ -36,7 +37,7 @@ class Band:
 
 
 def band(fit: Fit, new: Any, level: float, kind: str) -> Band:
-    """yhat ± q·√(JᵢCJᵢᵀ), and with s²/wᵢ under the root for a new observation; q from Student's t, or from the normal."""
+    """yhat ± q·√(JᵢCJᵢᵀ), and with s²/wᵢ (or σᵢ²) under the root for a new observation; q from Student's t, or from the normal."""
     if kind not in KINDS:
         raise OptionError(unknown("kind of band", str(kind), KINDS))
     if kind == "prediction" and not fit.is_quadratic:
@@ -49,9 +50,20 @@ def band(fit: Fit, new: Any, level: float, kind: str) -> Band:
     variance = variances(fit, data)
     if kind == "prediction":
         with np.errstate(divide="ignore"):
-            variance = variance + fit.s**2 / (weights_of(fit.objective) if new is None else 1.0)
+            variance = variance + fit.variance / (weights_of(fit.objective) if new is None else new_weights(fit, data))
     half = wide * np.sqrt(variance)
     return Band(yhat - half, yhat, yhat + half, float(level), kind)
+
+
+def new_weights(fit: Fit, data: Columns | Table) -> Any:
+    """Of new rows: 1, or 1/σ² from the column of that name."""
+    if not fit.known_errors:
+        return 1.0
+    name = fit.problem["sigma"]
+    if not isinstance(name, str) or not isinstance(data, Table):
+        raise OptionError("the errors of new observations are not known: give sigma= as the name of a column, in the new data too")
+    (sigma,) = data.columns([name]).arrays
+    return read_sigma(sigma, len(sigma))
 
 
 def variances(fit: Fit, data: Columns | Table) -> Array:

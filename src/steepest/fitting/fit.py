@@ -12,7 +12,9 @@ import numpy as np
 
 from steepest.descent.diagnose import diagnose
 from steepest.descent.objective import Array, Objective
+from steepest.descent.parameters import Box
 from steepest.errors import OptionError, SteepestWarning
+from steepest.fitting.bounded import bounded
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.general import general
 from steepest.fitting.leastsq import leastsq
@@ -25,15 +27,17 @@ from steepest.fitting.verify import Found
 ESCAPES = 5
 
 
-def fit(objective: Objective, theta: Array, problem: Mapping[str, Any], starts: int = 1, seed: int = 0) -> Fit:
+def fit(
+    objective: Objective, theta: Array, problem: Mapping[str, Any], box: Box | None = None, starts: int = 1, seed: int = 0
+) -> Fit:
     """The parameters at the minimum of the loss, from the start `theta`, (p,), with an outcome that was verified.
 
-    A parameter that is not in `objective.free` stays as it is, and has the standard error 0. With `starts`, the lowest minimum
-    from so many starts around `theta`, drawn from `seed`. Raises OptionError where none is free.
+    A parameter that is not in `objective.free` stays as it is, and has the standard error 0. `box`: bounds, (p,) both.
+    With `starts`, the lowest minimum from so many starts around `theta`, drawn from `seed`. Raises OptionError where none is free.
     """
     check(starts, seed)
     began = time.perf_counter()
-    loss = FreeLoss(objective, theta)
+    loss = FreeLoss(objective, theta, box, problem.get("sigma") is not None)
     if not loss.names:
         raise OptionError("every parameter is fixed: there is nothing to fit; free one of them")
     if loss.rows < len(loss.names):
@@ -51,19 +55,26 @@ def is_straight(loss: FreeLoss) -> bool:
 
 
 def search(loss: FreeLoss, start: Array) -> Found:
+    """The minimum that is found from this start, within the bounds if there are any."""
+    return free_search(loss, start) if loss.box is None else bounded(free_search, loss, start)
+
+
+def free_search(loss: FreeLoss, start: Array) -> Found:
     straight = is_straight(loss)
-    start = np.zeros_like(start) if straight else start
+    start = loss.inside(np.zeros_like(start)) if straight else start
     if not loss.is_finite(start):
         unknown = np.full((len(start), len(start)), np.nan)
         return Found(start, "nonfinite", diagnose(loss.objective, loss.theta(start)), unknown, "none")
     if straight:
-        return linear(loss)
+        found = linear(loss)
+        if loss.allows(found.x):
+            return found
     path: Callable[[Array], Found] = partial(leastsq if loss.objective.derivation.criterion.quadratic else general, loss)
     found = path(start)
     for _ in range(ESCAPES):
         if found.escape is None:
             break
-        found = path(found.escape)
+        found = path(loss.inside(found.escape))
     return found
 
 
@@ -74,7 +85,8 @@ def result(loss: FreeLoss, found: Found, seconds: float, problem: Mapping[str, A
     covariance = np.zeros((len(names), len(names)))
     # Away from a minimum the curvature says nothing of the errors.
     covariance[np.ix_(objective.free, objective.free)] = found.covariance if found.outcome == "converged" else np.nan
-    dof = loss.rows - len(found.x)
+    at_bounds = 0 if loss.box is None else int(np.sum(loss.box.touched(found.x)))
+    dof = loss.rows - len(found.x) + at_bounds  # what lies on a bound is held there
     rss = np.nan
     if objective.derivation.criterion.quadratic:
         rows = loss.tangent(found.x)[0]

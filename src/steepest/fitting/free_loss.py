@@ -8,6 +8,7 @@ import numpy as np
 
 from steepest.descent.free import Free
 from steepest.descent.objective import Array, Objective
+from steepest.descent.parameters import Box
 from steepest.descent.tsqr import slices
 from steepest.errors import FormulaError
 from steepest.fitting.few_rows import few_rows
@@ -24,11 +25,15 @@ class FreeLoss:
     """Σwℓ and its derivatives at x, the k free parameters; the fixed ones stay as in `theta`.
 
     `start` is the free part of `theta`, `names` their names, `evaluations` the number of passes over the rows; `free` is the same
-    loss reduced as the problem does, for methods of descent.
+    loss reduced as the problem does, for methods of descent. `known_errors`: are the weights 1/σ², with σ the errors of the rows?
+    `box`: the bounds, in `theta` all of them, or None; then those of the free parameters, (k,) both.
     """
 
-    def __init__(self, objective: Objective, theta: Array) -> None:
+    def __init__(self, objective: Objective, theta: Array, box: Box | None = None, known_errors: bool = False) -> None:
         self.objective = objective
+        self.known_errors = known_errors
+        self._whole_box = box
+        self.box = None if box is None else box.of(objective.free)
         self.start: Array = theta[objective.free]
         self.names = tuple(objective.derivation.formula.parameters[k] for k in objective.free)
         self.free = Free(objective, theta)
@@ -39,6 +44,18 @@ class FreeLoss:
     @property
     def evaluations(self) -> int:
         return self.free.evaluations
+
+    def holding(self, x: Array, held: Array) -> FreeLoss:
+        """The same with some of the free parameters, (k,) of bool, held at their values in x."""
+        return FreeLoss(self.objective.freeing(self.objective.free[~held]), self.theta(x), self._whole_box, self.known_errors)
+
+    def inside(self, x: Array) -> Array:
+        """The nearest point within the bounds."""
+        return x if self.box is None else self.box.inside(x)
+
+    def allows(self, x: Array) -> bool:
+        """Is x within the bounds?"""
+        return self.box is None or bool(np.array_equal(self.box.inside(x), x))
 
     @property
     def has_many_rows(self) -> bool:

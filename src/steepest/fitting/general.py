@@ -28,7 +28,8 @@ def general(loss: FreeLoss, start: Array) -> Found:
 
 
 def descent(loss: FreeLoss, start: Array) -> Found:
-    x, before = levenberg_marquardt(loss, start, LM_STEPS) if loss.measures_residuals else start, np.inf
+    leads = loss.measures_residuals and loss.box is None
+    x, before = levenberg_marquardt(loss, start, LM_STEPS) if leads else start, np.inf
     for _ in range(ROUNDS):  # a fresh memory gets past what stopped the last one
         x = lbfgs(loss, x)
         now = loss.loss(x)
@@ -77,8 +78,9 @@ def lbfgs(loss: FreeLoss, start: Array) -> Array:
         return height / size, gradient / scale / size
 
     options: Any = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-15, "gtol": 0.0, "maxcor": 20, "maxls": 40}
-    minimize(value, start * scale, jac=True, method="L-BFGS-B", options=options)
-    return best[0]
+    bounds: Any = None if loss.box is None else np.transpose([loss.box.low * scale, loss.box.high * scale])
+    minimize(value, start * scale, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return loss.inside(best[0])
 
 
 def newton(loss: FreeLoss, x: Array) -> tuple[Array, bool]:
@@ -97,6 +99,8 @@ def newton(loss: FreeLoss, x: Array) -> tuple[Array, bool]:
         last = shape.gain
         step, slack = shape.step, 64 * np.finfo(float).eps * mass
         there = loss.loss(x + step)
+        if not loss.allows(x + step):
+            return x, False
         while not there <= here + slack:
             step = step / 2
             if np.array_equal(x + step, x):

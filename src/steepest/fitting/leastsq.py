@@ -29,9 +29,9 @@ def leastsq(loss: FreeLoss, start: Array) -> Found:
     verdict, escape = judge(loss, x, at)
     if verdict.outcome == "stopped" and escape is None and spent:
         verdict = Verdict("steps", f"{loss.evaluations:,} evaluations were not enough: {verdict.reason}")
-    method = MANY_METHOD if loss.has_many_rows else METHOD
+    method = MANY_METHOD if loss.has_many_rows and loss.box is None else METHOD
     reason = verdict.reason + (grainy(loss, at) if verdict.outcome == "converged" else "")
-    return Found(x, verdict.outcome, reason, of_squares(at, loss.rows), method, escape)
+    return Found(x, verdict.outcome, reason, of_squares(loss, at), method, escape)
 
 
 def valley(loss: FreeLoss, x: Array) -> tuple[Array, Tangent, bool]:
@@ -40,7 +40,7 @@ def valley(loss: FreeLoss, x: Array) -> tuple[Array, Tangent, bool]:
     Each round of trf scales the parameters anew: it remembers the steepest Jacobian that it met, and crawls ever after.
     """
     most = 100 + 20 * len(x)
-    if loss.has_many_rows:
+    if loss.has_many_rows and loss.box is None:
         x, spent = descended(loss, x, ROUNDS * most)
         return x, tangent(loss, x), spent
     at = tangent(loss, x)
@@ -79,9 +79,9 @@ def trust_region(loss: FreeLoss, start: Array, most: int) -> tuple[Array, bool]:
     result = least_squares(
         residual, start * scale, slopes, method="trf", x_scale="jac",
         ftol=TIGHT, xtol=TIGHT, gtol=None, max_nfev=most,
+        bounds=(-np.inf, np.inf) if loss.box is None else (loss.box.low * scale, loss.box.high * scale),
     )  # fmt: skip
-    x: Array = result.x / scale
-    return x, result.status == 0
+    return loss.inside(result.x / scale), result.status == 0
 
 
 def polish(loss: FreeLoss, x: Array, at: Tangent, most: int = 30) -> tuple[Array, Tangent]:
@@ -95,6 +95,8 @@ def polish(loss: FreeLoss, x: Array, at: Tangent, most: int = 30) -> tuple[Array
         if (np.abs(step) <= EPSILON * np.abs(x)).all():
             break
         trial = x + step
+        if not loss.allows(trial):
+            break
         rows, jacobian = loss.tangent(trial)
         if not (np.isfinite(rows).all() and np.isfinite(jacobian).all()):
             break

@@ -30,7 +30,7 @@ def linear(loss: FreeLoss) -> Found:
     reason = verdict.reason
     if at.rank < len(x) and verdict.outcome == "converged":
         reason = f"{told_apart(loss, at)}; of all solutions with this loss this is the one of least norm"
-    return Found(x, verdict.outcome, reason, of_squares(at, loss.rows), METHOD)
+    return Found(x, verdict.outcome, reason, of_squares(loss, at), METHOD)
 
 
 def shortest(x: Array, at: Tangent) -> Array:

@@ -1,7 +1,8 @@
 """Intervals from the profile of the likelihood: one parameter is held, all others are fitted again, exactly.
 
 With S(b) the least sum of squares at the held value b, the interval is where S(b) - S <= t²·S/dof, that is F <= t² (Bates and Watts
-1988, Nonlinear Regression Analysis, 6.1); for a negative log-likelihood S, where S(b) - S <= z²/2 (Venzon and Moolgavkar 1988).
+1988, Nonlinear Regression Analysis, 6.1); where the errors of the rows are known, where S(b) - S <= z²; for a negative
+log-likelihood S, where S(b) - S <= z²/2 (Venzon and Moolgavkar 1988). Bounds hold for the parameter and for the others.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from steepest.descent.objective import Array, Objective
+from steepest.descent.objective import Array
 from steepest.errors import OptionError, SteepestWarning
 from steepest.fitting.fit import search
 from steepest.fitting.free_loss import FreeLoss
@@ -53,27 +54,35 @@ def profile(fit: Fit, wide: float) -> tuple[dict[str, Interval], list[str]]:
     return found, notes
 
 
+def rise_of(fit: Fit, wide: float) -> float:
+    """By how much the summed loss may rise up to the limit."""
+    if fit.is_quadratic:
+        return wide**2 * fit.variance
+    return wide**2 / 2
+
+
 class Side:
     """One side of one parameter: how far it can go, `u` away from its estimate, until the loss has risen by `rise`."""
 
     def __init__(self, fit: Fit, k: int, wide: float, sign: float) -> None:
         objective = fit.objective
         self.k, self.sign, self.best = k, sign, fit.theta
+        self.box = fit.box
         self.name = printable(list(fit.parameters)[k], 40)
         self.first = wide * float(np.sqrt(fit.covariance[k, k]))
         others = np.array([j for j in objective.free if j != k], dtype=np.int64)
-        self.full = Objective(objective.kernels, objective.columns, objective.weights, objective.free)
-        self.held = Objective(objective.kernels, objective.columns, objective.weights, others)
+        self.full = objective.freeing(objective.free)
+        self.held = objective.freeing(others)
         self.divisor = float(objective.divisor)
         self.least = float(objective.loss(self.best)) * self.divisor
-        self.rise = wide**2 * fit.rss / fit.dof if fit.is_quadratic else wide**2 / 2
+        self.rise = rise_of(fit, wide)
         self.way = fit.covariance[k] / fit.covariance[k, k]  # how the others follow, at first
 
     def limit(self) -> tuple[float, str]:
         """The limit, and a sentence where there is none."""
         if not self.rise > 0:
             return float(self.best[self.k]), ""
-        low, last, high, u = 0.0, Step(0.0, 0.0, self.best, 0.0), np.inf, self.first
+        low, last, high, u = 0.0, Step(0.0, 0.0, self.best, 0.0), np.inf, min(self.first, self.room)
         for _ in range(MOST):
             step = self.refit(u, low, last)
             if step.rise < LOWER * self.rise:
@@ -81,12 +90,14 @@ class Side:
                 return np.nan, f"{self.name}: a lower loss was found at {where}; start the fit there"
             if abs(step.g - 1) < CLOSE or high - low <= 4e-16 * abs(self.value(u)):
                 return self.value(u), ""
+            if step.g < 1 and u == self.room:
+                return self.value(u), f"{self.name}: its {self.word} limit is its bound, {self.value(u):.6g}"
             if step.g < 1:
                 self.way = (step.theta - last.theta) / (self.sign * (u - low))
                 low, last = u, step
             else:
                 high = u
-            u = self.next(u, step, low, high)
+            u = min(self.next(u, step, low, high), self.room)
             if u > FAR * self.first:
                 return self.sign * np.inf, self.endless(low, last)
         return self.value(low), f"{self.name}: {MOST} refits came no nearer to its {self.word} limit than {self.value(low):.6g}"
@@ -107,7 +118,7 @@ class Side:
             warnings.simplefilter("ignore", SteepestWarning)
             losses = [float(self.held.loss(start)) for start in starts]
             start = starts[int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))]
-            loss = FreeLoss(self.held, start)
+            loss = FreeLoss(self.held, start, self.box)
             theta = loss.theta(search(loss, loss.start).x) if loss.names else start
             point = self.full.at(theta)
         rise = float(point.loss) * self.divisor - self.least
@@ -116,6 +127,13 @@ class Side:
         g = float(np.sqrt(max(rise, 0.0) / self.rise))
         slope = self.sign * float(point.gradient[self.k]) * self.divisor / (2 * self.rise * g) if g > 0 else 0.0
         return Step(g, slope, theta, rise)
+
+    @property
+    def room(self) -> float:
+        """How far it is to the bound on this side."""
+        if self.box is None:
+            return np.inf
+        return abs(float((self.box.low if self.sign < 0 else self.box.high)[self.k] - self.best[self.k]))
 
     def value(self, u: float) -> float:
         return float(self.best[self.k] + self.sign * u)

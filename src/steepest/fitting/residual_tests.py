@@ -138,8 +138,8 @@ def influence(fit: Fit, residuals: Array, counted: Array) -> tuple[Test, Test]:
     """The row of the largest leverage, hᵢ = wᵢJᵢ(JᵀWJ)⁻¹Jᵢᵀ, and that of the largest distance of Cook 1977."""
     size = len(fit.objective.free)
     with np.errstate(all="ignore"):
-        leverage = (weights_of(fit.objective) * variances(fit, fit.objective.columns))[counted] / fit.s**2
-        cook = residuals**2 * leverage / (size * fit.s**2 * (1 - leverage) ** 2)
+        leverage = (weights_of(fit.objective) * variances(fit, fit.objective.columns))[counted] / fit.variance
+        cook = residuals**2 * leverage / (size * fit.variance * (1 - leverage) ** 2)
     if not (np.isfinite(leverage).all() and len(leverage)):
         return tuple(Test(name, math.nan, math.nan, f"{name}: not known here.") for name in ("leverage", "cook"))  # type: ignore[return-value]
     high, far = int(np.argmax(leverage)), int(np.nanargmax(np.where(np.isnan(cook), -1, cook)))

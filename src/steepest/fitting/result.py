@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,9 +13,11 @@ import numpy as np
 
 from steepest.data.read import read_table
 from steepest.descent.objective import Array, Objective
+from steepest.descent.parameters import Box
 from steepest.errors import OptionError, unknown
 from steepest.fitting import saved
 from steepest.fitting.bands import Band, band
+from steepest.fitting.derived import Estimate, quantity
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.intervals import Intervals, intervals
 from steepest.fitting.predict import predict
@@ -29,10 +32,11 @@ class Fit:
     """The result of `Problem.fit`.
 
     `parameters` and `std_errors` are by name; `covariance` is (p, p) in the same order. For quadratic losses it is
-    s²(JᵀJ)⁻¹, with n - k degrees of freedom for k free parameters. For logistic, cross-entropy and poisson it is the
-    inverse Hessian of the summed loss, a negative log-likelihood. For other smooth losses it is the sandwich
-    H⁻¹(Σgᵢgᵢᵀ)H⁻¹·n/(n - k), gᵢ the gradient of row i (Huber 1967). It is 0 for a fixed parameter, and nan where it is
-    not known: with no degree of freedom left, for parameters that the data do not determine, and away from a minimum.
+    s²(JᵀJ)⁻¹, with n - k degrees of freedom for k free parameters, and (JᵀWJ)⁻¹, W = 1/σ², where `sigma` was given. For
+    logistic, cross-entropy and poisson it is the inverse Hessian of the summed loss, a negative log-likelihood. For other smooth
+    losses it is the sandwich H⁻¹(Σgᵢgᵢᵀ)H⁻¹·n/(n - k), gᵢ the gradient of row i (Huber 1967). It is 0 for a fixed parameter, and
+    nan where it is not known: with no degree of freedom left, at a bound, for parameters that the data do not determine, and away
+    from a minimum.
 
     `loss` is as the problem reduces it; `rss` is Σw(yhat - y)² and `s` the residual standard error, both nan for losses
     that are not quadratic. `rows` counts those with a weight above 0. `outcome` is one of converged, stopped, steps,
@@ -57,7 +61,9 @@ class Fit:
     objective: Objective = field(repr=False)
 
     def __getitem__(self, parameter: str) -> float:
-        """The value of one parameter."""
+        """The value of one parameter, or of one that is tied."""
+        if parameter in self.ties:
+            return self.quantity(self.ties[parameter]).value
         if parameter not in self.parameters:
             raise OptionError(unknown("parameter", str(parameter), self.parameters))
         return self.parameters[parameter]
@@ -87,13 +93,63 @@ class Fit:
     def sentence(self) -> str:
         """What was fitted, and how it ended."""
         count = f"{self.rows:,} row{'' if self.rows == 1 else 's'}"
-        spread = f" with residual standard error {self.s:.4g} on {self.dof} degrees of freedom" if self.s == self.s else ""
+        name, value = ("χ²", self.chi_squared) if self.known_errors else ("residual standard error", self.s)
+        spread = "" if math.isnan(value) else f" with {name} {value:.4g} on {self.dof} degrees of freedom"
         return f"{self.problem['formula']}, fitted to {count} by {self.method}{spread}; {self.outcome}: {self.reason}."
 
     @property
     def is_quadratic(self) -> bool:
         """Is the loss a sum of squares?"""
         return self.objective.derivation.criterion.quadratic
+
+    @property
+    def ties(self) -> dict[str, str]:
+        """The tied parameters by name: the expressions that stand for them in the formula."""
+        return dict(self.problem.get("ties", {}))
+
+    def quantity(self, expression: str) -> Estimate:
+        """An expression in the parameters, as "log(2)/k": its value and its standard error, by the delta method.
+
+        q(θ) ± √(∇q C ∇qᵀ), with the exact gradient and `covariance` C. Raises FormulaError.
+
+        >>> import steepest as st
+        >>> fit = st.fit("y ~ a + b*x", {"x": [0, 1, 2, 3], "y": [1, 3, 5, 8]})
+        >>> [round(number, 4) for number in fit.quantity("-a/b")]
+        [-0.3478, 0.1684]
+        """
+        return quantity(self, expression)
+
+    @property
+    def at_bounds(self) -> dict[str, str]:
+        """The parameters that ended at a bound: "min" or "max", by name. They have no standard error."""
+        ends = {name: dict(zip(("min", "max"), pair, strict=True)) for name, pair in self.problem.get("bounds", {}).items()}
+        return {name: word for name, end in ends.items() for word, value in end.items() if self.parameters[name] == value}
+
+    @property
+    def box(self) -> Box | None:
+        """The bounds of all parameters, or None."""
+        return Box.read(self.problem.get("bounds", {}), list(self.parameters))
+
+    def held(self, name: str) -> str:
+        """Why a parameter does not move: "fixed", "at min", "at max"; else empty."""
+        if name in self.problem["fixed"]:
+            return "fixed"
+        return f"at {self.at_bounds[name]}" if name in self.at_bounds else ""
+
+    @property
+    def known_errors(self) -> bool:
+        """Were the standard errors of the responses given, as `sigma`? Those of the parameters then follow from them alone."""
+        return self.problem.get("sigma") is not None
+
+    @property
+    def variance(self) -> float:
+        """Of the response in a row of weight 1: s², or 1 where `sigma` was given."""
+        return 1.0 if self.known_errors else self.s**2
+
+    @property
+    def chi_squared(self) -> float:
+        """Σ(y - yhat)²/σ² where `sigma` was given, else nan: about `dof`, if model and errors are right."""
+        return self.rss if self.known_errors else math.nan
 
     @cached_property
     def statistics(self) -> Statistics:
@@ -142,9 +198,9 @@ class Fit:
         """
         if not self.is_quadratic or self.outcome != "converged":
             return dict(self.std_errors)
-        loss = FreeLoss(self.objective, self.theta)
+        loss = FreeLoss(self.objective, self.theta, self.box)
         errors = np.zeros(len(self.theta))
-        errors[self.objective.free] = by_hessian(loss, loss.start, self.s)
+        errors[self.objective.free] = by_hessian(loss, loss.start, math.sqrt(self.variance))
         return dict(zip(self.parameters, errors.tolist(), strict=True))
 
     @property

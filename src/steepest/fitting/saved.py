@@ -33,7 +33,7 @@ RECIPE: dict[str, type] = {
     "formula": str, "loss": str, "data": str, "rows": int, "weighted": bool, "constants": dict, "start": dict, "fixed": list,
     "fingerprint": str,
 }  # fmt: skip
-COMPARED = ("formula", "loss", "constants", "weighted", "fingerprint")
+COMPARED = ("formula", "loss", "constants", "weighted", "sigma", "fingerprint")
 
 
 class WithoutData(Objective):
@@ -84,6 +84,7 @@ def load(path: str | Path, objective: Objective | None = None, recipe: Mapping[s
     for name, kind in RECIPE.items():
         if not isinstance(made_of.get(name), kind):
             raise held.damaged(f"recipe, {name},", "is missing or of another kind")
+    check_settings(held, made_of)
     if recipe is not None:
         compare(made_of, recipe, str(path))
     derivation = objective.derivation if objective else derivation_of(held, made_of)
@@ -99,7 +100,7 @@ def load(path: str | Path, objective: Objective | None = None, recipe: Mapping[s
     if objective is None:
         found: Objective = WithoutData(kernels("numpy", derivation), free, str(path))
     else:
-        found = Objective(objective.kernels, objective.columns, objective.weights, free)
+        found = objective.freeing(free)
     errors = dict(zip(names, np.sqrt(np.diag(covariance)).tolist(), strict=True))
     problem = {name: value for name, value in made_of.items() if name != "fingerprint"}
     fit = Fit(parameters=parameters, std_errors=errors, covariance=covariance, problem=problem, objective=found, **values)
@@ -109,6 +110,18 @@ def load(path: str | Path, objective: Objective | None = None, recipe: Mapping[s
     numbers = {name: held.number(known.get(name), name) for name in Statistics._fields}
     vars(fit).update(recipe=dict(made_of), statistics=Statistics(**numbers))
     return fit
+
+
+def check_settings(held: Held, made_of: Mapping[str, Any]) -> None:
+    """Of a recipe: what a file of an older version may lack."""
+    if not isinstance(made_of.get("sigma"), str | bool | None):
+        raise held.damaged("recipe, sigma,", "is of another kind")
+    ties, bounds = made_of.get("ties", {}), made_of.get("bounds", {})
+    if not (isinstance(ties, dict) and all(isinstance(tie, str) for tie in ties.values())):
+        raise held.damaged("recipe, ties,", "are no expressions by name")
+    for pair in bounds.values() if isinstance(bounds, dict) else [None]:
+        if not (isinstance(pair, list) and len(pair) == 2 and all(end is None or is_finite(end) for end in pair)):
+            raise held.damaged("recipe, bounds,", "are no pairs of numbers by name")
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -133,7 +146,7 @@ def refuse(word: str) -> NoReturn:
 def compare(made_of: Mapping[str, Any], recipe: Mapping[str, Any], path: str) -> None:
     """Refuses a fit of another problem."""
     for name in COMPARED:
-        if made_of.get(name) != recipe[name]:
+        if made_of.get(name) != recipe.get(name):
             if name == "fingerprint":
                 raise OptionError(
                     f"{path!r} is a fit to other data: their fingerprint differs; load it without the problem, or fit again"

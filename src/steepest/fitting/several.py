@@ -28,7 +28,7 @@ def check(starts: Any, seed: Any) -> None:
 
 def several(loss: FreeLoss, search: Callable[[Array], Found], starts: int, seed: int) -> Found:
     """The lowest end of the searches from `starts` starts, the given one among them, that is a minimum."""
-    ends = [search(start) for start in spread(loss, starts, np.random.default_rng(seed))]
+    ends = [search(loss.inside(start)) for start in spread(loss, starts, np.random.default_rng(seed))]
     heights = np.array([loss.loss(end.x) for end in ends])
     heights[~np.isfinite(heights)] = np.inf
     is_minimum = np.array([end.outcome == "converged" for end in ends])

@@ -49,6 +49,7 @@ def chosen(objective: Objective, start: Start) -> Chosen:
         best, tried = search(sample(objective), theta, linear, others)
     if best is None:
         return Chosen(theta, start.said)
+    best = best if start.box is None else start.box.inside(best)
     return Chosen(best, [sentence(dict(zip(names, best.tolist(), strict=True)), [names[k] for k in linear], tried,
                                   [names[k] for k in others])])  # fmt: skip
 

@@ -27,8 +27,8 @@ def statistics(fit: Fit) -> Statistics:
     """R² of a quadratic loss, and the logarithm of the largest likelihood.
 
     R² = 1 - Σw(y - yhat)²/Σw(y - ȳ)², ȳ the weighted mean. ln L = -n/2·(ln(2π·rss/n) + 1) + ½Σ ln w for a quadratic loss, whose
-    errors are normal with the variance σ²/w; Σ(-ℓ) for logistic and cross-entropy, less Σ ln y! for poisson. Rows of weight 0 are
-    left out, weights of those likelihoods count rows.
+    errors are normal with the variance σ²/w, and -½Σ((y - yhat)²/σ² + ln 2πσ²) where σ is known; Σ(-ℓ) for logistic and
+    cross-entropy, less Σ ln y! for poisson. Rows of weight 0 are left out, weights of those likelihoods count rows.
     """
     y, losses = responses(fit)
     weights = weights_of(fit.objective)
@@ -37,7 +37,8 @@ def statistics(fit: Fit) -> Statistics:
         total = float(np.sum(weights * (y - np.average(y, weights=weights)) ** 2))
         n = fit.rows
         with np.errstate(divide="ignore"):
-            likelihood = -n / 2 * (np.log(2 * np.pi * fit.rss / n) + 1) + np.sum(np.log(weights[counted])) / 2
+            shape = np.log(2 * np.pi) * n + fit.rss if fit.known_errors else (np.log(2 * np.pi * fit.rss / n) + 1) * n
+            likelihood = (np.sum(np.log(weights[counted])) - shape) / 2
         return Statistics(1 - fit.rss / total if total > 0 else math.nan, float(likelihood))
     if fit.problem["loss"] not in LIKELIHOODS:
         return Statistics(math.nan, math.nan)
@@ -72,13 +73,14 @@ def correlation(covariance: Array) -> Array:
 
 
 def quantile(fit: Fit, level: float) -> float:
-    """How many standard errors lie on either side of an estimate: Student's t for quadratic losses, the normal for others.
+    """How many standard errors lie on either side of an estimate: Student's t for quadratic losses, the normal for others
+    and for errors that are known.
 
     Raises OptionError for a level that is no share.
     """
     if isinstance(level, bool | str) or not isinstance(level, int | float | np.number) or not 0 < level < 1:
         raise OptionError(f"level is {level!r}: give a share between 0 and 1, as 0.95")
-    if not fit.is_quadratic:
+    if not fit.is_quadratic or fit.known_errors:
         from scipy.special import ndtri
 
         return float(ndtri((1 + level) / 2))

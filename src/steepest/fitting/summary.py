@@ -20,16 +20,25 @@ def summary(fit: Fit) -> str:
 
 def summary_rows(fit: Fit) -> list[tuple[str, ...]]:
     """R's columns: estimate, standard error, their ratio, and the chance of a larger ratio if the parameter were 0."""
-    letter = "t" if fit.is_quadratic else "z"
+    letter = "t" if fit.is_quadratic and not fit.known_errors else "z"
     header = ("", "Estimate", "Std. Error", f"{letter} value", f"Pr(>|{letter}|)")
-    return [header, *(parameter_line(fit, name, name in fit.problem["fixed"]) for name in fit.parameters)]
+    return [header, *(parameter_line(fit, name) for name in fit.parameters), *tie_lines(fit)]
 
 
 def quality(fit: Fit) -> list[str]:
     """The residual standard error, R² and the information criteria, where the loss gives them a meaning."""
     spread = [] if math.isnan(fit.s) else [f"Residual standard error: {fit.s:.4g} on {fit.dof} degrees of freedom"]
+    spread = [chi_line(fit)] if fit.known_errors and fit.dof > 0 else spread
     shown = {"Loss": fit.loss, "R-squared": fit.r_squared, "AIC": fit.aic, "BIC": fit.bic}
     return [*spread, ", ".join(f"{name}: {value:.7g}" for name, value in shown.items() if name == "Loss" or math.isfinite(value))]
+
+
+def chi_line(fit: Fit) -> str:
+    """χ², and the chance that right errors and a right model give a larger one."""
+    from scipy.special import chdtrc
+
+    likely = float(chdtrc(fit.dof, fit.chi_squared))
+    return f"Chi-squared: {fit.chi_squared:.5g} on {fit.dof} degrees of freedom, Pr(>chi²): {likely:.2g}"
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
@@ -42,10 +51,20 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def parameter_line(fit: Fit, name: str, fixed: bool) -> tuple[str, ...]:
-    value, error, shown = fit.parameters[name], fit.std_errors[name], printable(name, 40)
-    if fixed:
-        return shown, f"{value:.7g}", "fixed", "", ""
+def tie_lines(fit: Fit) -> list[tuple[str, ...]]:
+    """Of the parameters that are tied to others."""
+    found = ((f"{name} = {text}", fit.quantity(text)) for name, text in fit.ties.items())
+    return [line(fit, printable(shown, 40), *estimate) for shown, estimate in found]
+
+
+def parameter_line(fit: Fit, name: str) -> tuple[str, ...]:
+    value, shown = fit.parameters[name], printable(name, 40)
+    if held := fit.held(name):
+        return shown, f"{value:.7g}", held, "", ""
+    return line(fit, shown, value, fit.std_errors[name])
+
+
+def line(fit: Fit, shown: str, value: float, error: float) -> tuple[str, ...]:
     if not error > 0:
         return shown, f"{value:.7g}", "unknown" if math.isnan(error) else f"{error:.4g}", "", ""
     ratio = value / error
@@ -60,8 +79,8 @@ def parameter_line(fit: Fit, name: str, fixed: bool) -> tuple[str, ...]:
 
 
 def chance(ratio: float, fit: Fit) -> float:
-    """Two-sided, by Student's t for quadratic losses and by the normal distribution for others."""
-    if not fit.is_quadratic:
+    """Two-sided, by Student's t for quadratic losses, by the normal distribution for others and for errors that are known."""
+    if not fit.is_quadratic or fit.known_errors:
         return math.erfc(abs(ratio) / math.sqrt(2))
     from scipy.special import stdtr
 

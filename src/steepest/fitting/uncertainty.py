@@ -13,12 +13,15 @@ from steepest.fitting.tangent import Tangent
 LIKELIHOODS = ("logistic", "cross-entropy", "poisson")
 
 
-def of_squares(at: Tangent, rows: int) -> Array:
-    """s²(JᵀJ)⁻¹ with s² = Σw r²/(rows - k), k parameters; nan where that over- or underflows."""
-    size = len(at.scale)
-    if rows <= size:
+def of_squares(loss: FreeLoss, at: Tangent) -> Array:
+    """s²(JᵀJ)⁻¹ with s² = Σw r²/(rows - k), k parameters; nan where that over- or underflows.
+
+    Where the errors of the rows are known, s is 1.
+    """
+    size, rows = len(at.scale), loss.rows
+    if rows <= size and not loss.known_errors:
         return np.full((size, size), np.nan)
-    s = float(np.linalg.norm(at.residual)) / np.sqrt(rows - size)
+    s = 1.0 if loss.known_errors else float(np.linalg.norm(at.residual)) / np.sqrt(rows - size)
     factor = s * at.directions
     covariance: Array = factor @ factor.T
     variances = np.diag(covariance)

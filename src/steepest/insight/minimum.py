@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from steepest.descent.objective import Array, Objective
+from steepest.descent.parameters import Box
 from steepest.errors import SteepestWarning
 from steepest.fitting.fit import fit
 from steepest.fitting.free_loss import FreeLoss
@@ -48,11 +49,11 @@ class Minimum(NamedTuple):
         return self.gap > LOWER * abs(self.loss + self.gap)
 
 
-def minimum(objective: Objective, theta: Array, loss: float) -> Minimum:
-    """`loss` is that at theta."""
+def minimum(objective: Objective, theta: Array, loss: float, box: Box | None = None) -> Minimum:
+    """`loss` is that at theta, `box` the bounds within which it is looked for."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SteepestWarning)
-        end = fit(objective, theta, {})
+        end = fit(objective, theta, {}, box)
     found = end.outcome == "converged"
     valley = "tell only" in end.reason
     if valley and not found:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from steepest.descent.objective import Array, Objective
+from steepest.descent.parameters import Box
 from steepest.descent.trace import Trace
 from steepest.errors import EngineError, FormulaError
 from steepest.insight.account import Run, round_below, told
@@ -71,7 +72,7 @@ def why(trace: Trace) -> Why:
     """Reads the verdict, finds the minimum from the lowest point of the run, and puts the two together."""
     run = looked_at(trace)
     offer = None if run.limit is None else round_below(SAFE * run.limit)
-    said = tuple(sentence for sentence in told(run, offer) if sentence)
+    said = tuple(sentence for sentence in (*told(run, offer), *at_bounds(trace)) if sentence)
     verdict, steps = run.verdict, trace.step
     return Why(
         verdict.word,
@@ -88,6 +89,15 @@ def why(trace: Trace) -> Why:
     )
 
 
+def at_bounds(trace: Trace) -> list[str]:
+    """Which parameters ended at a bound."""
+    box = Box.read(trace.recipe.get("bounds", {}), trace.parameters)
+    if box is None:
+        return []
+    touched = np.flatnonzero(box.touched(trace.theta[-1].astype(float)))
+    return [f"{trace.parameters[k]} ended at its bound {float(trace.theta[-1][k]):.6g}." for k in touched]
+
+
 def looked_at(trace: Trace) -> Run:
     verdict = read(trace)
     objective = trace.objective
@@ -98,7 +108,10 @@ def looked_at(trace: Trace) -> Run:
     method, last = method_of(trace), float(trace.lr[-1])
     lr = None if method is None or not np.isfinite(last) else last
     try:
-        near = minimum(objective, trace.theta[best].astype(float), float(losses[best]))
+        box = Box.read(trace.recipe.get("bounds", {}), trace.parameters)
+        near = minimum(objective, trace.theta[best].astype(float), float(losses[best]), box)
+        if box is not None:  # what a bound holds has no part in what makes the steps swing
+            objective = objective.freeing([k for k in objective.free if not box.touched(near.point)[k]])
         there = felt(trace, objective, method, near) if near.found else None
     except (FormulaError, EngineError):  # no second derivatives: what the trace itself shows is left
         return Run(trace, objective, verdict, best, lr, method, None, None, None)

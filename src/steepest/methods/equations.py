@@ -36,6 +36,7 @@ class Method:
     defaults: Mapping[str, str] = field(default_factory=dict)
     freeze: Mapping[str, float] = field(default_factory=dict)
     usual: float | None = None  # the learning rate that people use where no limit says which
+    bounds: tuple[tuple[float, ...], ...] = ()  # the lowest and the highest theta, if it is kept between them
 
     @cached_property
     def step(self) -> Program:
@@ -54,6 +55,8 @@ class Method:
             builder = Builder()
             place = builder.inline(program, self._constants(builder))["value"]
             line[:] = evaluate(builder.program(value=place), names={"theta": theta, "eta": rate})[-1]
+        if self.bounds:
+            state[-2:] = self.bounds
         return state
 
     @cached_property
@@ -70,6 +73,8 @@ class Method:
         for target, program in parse_assignments(self.text):
             if target not in frozen:
                 bound[target] = builder.inline(program, bound)["value"]
+        for name in self.states:
+            bound.setdefault(name, builder.add("name", value=name))  # a bound, which never changes
         outputs = {name: bound[name] for name in ("theta", *self.states) if name not in frozen}
         return Program(tuple(builder.nodes), outputs).pruned()
 
@@ -91,6 +96,14 @@ class Method:
                 raise OptionError(f"the method's constant {name} is {value!r}: give a finite number")
         own = {name: repr(_real(value)) for name, value in given.items()}
         return replace(self, defaults={**self.defaults, **own}) if own else self
+
+    def within(self, low: tuple[float, ...], high: tuple[float, ...]) -> Method:
+        """The same method, theta put back between bounds after every step: gradient projection (Goldstein 1964).
+
+        The bounds are two more states, which never change.
+        """
+        state = "; ".join([*([self.state] if self.state else []), "lower = theta", "upper = theta"])
+        return replace(self, text=f"{self.text};  theta = max(lower, min(upper, theta))", state=state, bounds=(low, high))
 
     def with_gradient(self, *changes: str) -> Method:
         """The same method on a changed gradient: assignments to `g`, made before its own equations."""

@@ -58,13 +58,21 @@ def fit_rows(fit: Fit) -> Rows:
     if not found_something(fit):
         return [("parameter", "start"), *((printable(k, 40), number(v)) for k, v in fit.recipe["start"].items())]
     rows = [(printable(k, 40), estimate(v, fit.std_errors[k]), error_of(fit, k)) for k, v in fit.parameters.items()]
-    return [("parameter", "value", "std error"), *rows]
+    return [("parameter", "value", "std error"), *rows, *tie_rows(fit)]
+
+
+def tie_rows(fit: Fit) -> Rows:
+    """Those of tied parameters."""
+    found = ((f"{name} = {text}", fit.quantity(text)) for name, text in fit.ties.items())
+    return [
+        (printable(shown, 40), estimate(*q), "unknown" if math.isnan(q.std_error) else number(q.std_error, 4)) for shown, q in found
+    ]
 
 
 def error_of(fit: Fit, name: str, digits: int = 4) -> str:
-    """The standard error of one parameter: a number, "fixed" or "unknown"."""
-    if name in fit.recipe["fixed"]:
-        return "fixed"
+    """The standard error of one parameter: a number, "fixed", "at min", "at max" or "unknown"."""
+    if held := fit.held(name):
+        return held
     error = fit.std_errors[name]
     return "unknown" if math.isnan(error) else number(error, digits)
 

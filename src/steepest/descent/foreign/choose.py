@@ -12,7 +12,7 @@ import numpy as np
 from steepest.descent.batches import Batches
 from steepest.descent.foreign.method import INSTALL, LEAST_SQUARES, MINIMIZE, Foreign
 from steepest.descent.objective import Array, Objective
-from steepest.descent.parameters import shown
+from steepest.descent.parameters import Box, shown
 from steepest.descent.rates import Constant, Rates
 from steepest.descent.runners import Runner
 from steepest.errors import EngineError, OptionError, unknown
@@ -69,8 +69,9 @@ def foreign_rate(method: Foreign) -> tuple[Rates, str]:
 
 
 def foreign_runner(
-    objective: Objective, method: Foreign, theta: Array, rate: Any, batches: Batches | None, steps: int, seconds: float | None
-) -> Runner:
+    objective: Objective, method: Foreign, theta: Array, rate: Any, batches: Batches | None, steps: int, seconds: float | None,
+    box: Box | None = None,
+) -> Runner:  # fmt: skip
     """The runner of such a method. Raises OptionError for what it cannot use."""
     name = f"{method.library}:{method.name}"
     if objective.kernels.name == "sympy":
@@ -89,7 +90,7 @@ def foreign_runner(
         raise OptionError(f"method '{name}' chooses its own steps: leave lr= out")
     from steepest.descent.foreign.scipy_run import WholeRun
 
-    return WholeRun(objective, method, theta, steps, seconds)
+    return WholeRun(objective, method, theta, steps, seconds, box)
 
 
 def _makers(library: str, method: str) -> dict[str, Callable[..., Any]]:

@@ -16,6 +16,7 @@ MINIMIZE = (  # of scipy.optimize.minimize, with how many derivatives each can u
     ("Nelder-Mead", 0), ("Powell", 0), ("COBYLA", 0), ("COBYQA", 0), ("CG", 1), ("BFGS", 1), ("L-BFGS-B", 1), ("TNC", 1),
     ("SLSQP", 1), ("Newton-CG", 2), ("trust-constr", 1), ("dogleg", 2), ("trust-ncg", 2), ("trust-krylov", 2), ("trust-exact", 2),
 )  # fmt: skip
+WITHIN = ("trf", "dogbox", "Nelder-Mead", "Powell", "COBYLA", "COBYQA", "L-BFGS-B", "TNC", "SLSQP", "trust-constr")  # know bounds
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from steepest.descent.foreign.method import LEAST_SQUARES, MINIMIZE, Foreign, fa
 from steepest.descent.free import Free
 from steepest.descent.interrupt import INTERRUPTED, interrupted
 from steepest.descent.objective import Array, Objective, Point
+from steepest.descent.parameters import Box
 from steepest.descent.runners import Rows, Snapshot, work
 from steepest.errors import OptionError
 
@@ -27,13 +28,16 @@ class WholeRun:
     least_squares has no callback in every version: its points are those where it asks for the Jacobian, the accepted ones.
     """
 
-    def __init__(self, objective: Objective, method: Foreign, theta: Array, steps: int, seconds: float | None) -> None:
+    def __init__(
+        self, objective: Objective, method: Foreign, theta: Array, steps: int, seconds: float | None, box: Box | None = None
+    ) -> None:
         if method.name in LEAST_SQUARES and not objective.derivation.criterion.quadratic:
             raise OptionError(
                 f"method 'scipy:{method.name}' minimises sums of squares: take loss mse, half-mse or sse, or scipy:L-BFGS-B"
             )
         self.objective, self.method, self.most, self.seconds = objective, method, steps, seconds
         self.free, self.start = Free(objective, theta), theta
+        self.box = None if box is None else box.of(objective.free)
         self.guess = 1e-4 + 3 * work(objective, None) * 1e-9
         self.place = 0
         self.points: list[Point] = []
@@ -105,7 +109,8 @@ class WholeRun:
             self._record(x)
             return found[1:].T
 
-        return self.method.make(lambda x: rows(x)[0], x, jacobian, method=self.method.name, **self.method.defaults)
+        bounds = {} if self.box is None else {"bounds": tuple(self.box)}
+        return self.method.make(lambda x: rows(x)[0], x, jacobian, method=self.method.name, **bounds, **self.method.defaults)
 
     def _minimum(self, x: Array) -> Any:
         order = dict(MINIMIZE)[self.method.name]
@@ -116,7 +121,7 @@ class WholeRun:
             derivatives["hess"] = lambda x: self.free.curved("hessian", x)[1]
         return self.method.make(
             lambda x: float(self._point(x).loss), x, method=self.method.name, callback=lambda xk, *rest: self._record(xk),
-            options=dict(self.method.defaults), **derivatives,
+            options=dict(self.method.defaults), bounds=None if self.box is None else np.transpose(self.box), **derivatives,
         )  # fmt: skip
 
     def _point(self, x: Array) -> Point:

@@ -1,0 +1,67 @@
+"""Parameters that are tied to others by an expression: they leave the formula, and the expression stands in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from steepest.errors import FormulaError, OptionError, unknown
+from steepest.language.formula import parse_formula
+from steepest.language.names import printable
+from steepest.language.parser import parse_expression
+from steepest.language.rewrite import substituted
+
+
+def ties_of(start: Any) -> tuple[dict[str, str], Any]:
+    """The expressions in a start, as {"b": "2*a"} or {"b": {"tie": "2*a"}}, and the rest of it."""
+    if not isinstance(start, Mapping):
+        return {}, start
+    ties = {str(name): entry["tie"] if isinstance(entry, Mapping) else entry for name, entry in start.items() if is_tie(entry)}
+    for name, text in ties.items():
+        if not isinstance(text, str):
+            raise OptionError(f"start of '{printable(name)}' is tied to {text!r}: give an expression, as '2*a'")
+        if isinstance(start[name], Mapping) and len(start[name]) > 1:
+            raise OptionError(f"start of '{printable(name)}' is tied, and has other keys: a tied parameter has no start of its own")
+    return ties, {name: entry for name, entry in start.items() if name not in ties}
+
+
+def is_tie(entry: Any) -> bool:
+    return isinstance(entry, str) or (isinstance(entry, Mapping) and "tie" in entry)
+
+
+def tied(
+    text: str, ties: Mapping[str, str], columns: Sequence[str], constants: Mapping[str, Any], started: Collection[str]
+) -> tuple[str, dict[str, str]]:
+    """The formula without its tied parameters, and the ties in free parameters alone.
+
+    A tie may name parameters of the formula, constants, other ties, and new parameters that have a start. Raises FormulaError where
+    it is no expression, OptionError for an unknown name, a column, and ties in a circle.
+    """
+    if not ties:
+        return text, {}
+    parameters = parse_formula(text, columns, constants).parameters
+    known = {*parameters, *started, *constants}
+    for name, tie in ties.items():
+        if name not in parameters:
+            raise OptionError(f"start: {unknown('parameter', printable(name), parameters)}")
+        for other in names_in(name, tie):
+            if other in columns:
+                raise OptionError(f"'{printable(name)}' is tied to the column '{printable(other)}': write it into the formula")
+            if other not in known:
+                raise OptionError(
+                    f"'{printable(name)}' is tied to '{printable(tie)}': {unknown('parameter', other, sorted(known))}"
+                )
+    resolved = dict(ties)
+    for _ in ties:
+        resolved = {name: substituted(tie, ties) for name, tie in resolved.items()}
+    for name, tie in resolved.items():
+        if any(other in ties for other in names_in(name, tie)):
+            raise OptionError(f"'{printable(name)}' is tied in a circle: {', '.join(f'{n} = {t}' for n, t in ties.items())}")
+    return substituted(text, resolved), resolved
+
+
+def names_in(name: str, tie: str) -> tuple[str, ...]:
+    try:
+        return parse_expression(tie).names()
+    except FormulaError as error:
+        raise OptionError(f"'{printable(name)}' is tied to what is no expression: {error}") from None
