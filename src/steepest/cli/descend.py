@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -97,9 +97,7 @@ def descend(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Descend from a start, and record every step.
-
-    Ctrl-C ends it, and keeps what was done.
+    """Descend from a start, and record every step. Ctrl-C ends it, and keeps what was done.
 
     Example: steepest descend "y ~ a + b*x" data.csv --lr auto --steps 2000 --plot run.png
 
@@ -116,22 +114,24 @@ def descend(
     problem = options.make_problem(
         formula, data, loss, start, fix, weights, constants, missing, low=low, high=high, tie=tie, draw=draw, exact=exact
     )
-    stops = {"until_loss": until_loss, "until_gap": until_gap, "until_gradient": until_gradient, "until_change": until_change}
-    counts = {"steps": steps, "epochs": epochs, "every": every, "full_loss": full_loss}
-    sizes = {"clip_value": clip_value, "clip_norm": clip_norm, "seconds": seconds, **stops}
-    numbers: dict[str, Any] = {name: whole(text, flag(name)) for name, text in counts.items()}
-    numbers |= {name: real(text, flag(name)) for name, text in sizes.items()}
+    counts = _numbers(whole, steps=steps, epochs=epochs, every=every, full_loss=full_loss)
+    sizes = _numbers(real, clip_value=clip_value, clip_norm=clip_norm, seconds=seconds)
+    stops = _numbers(real, until_loss=until_loss, until_gap=until_gap, until_gradient=until_gradient, until_change=until_change)
     with _terminable(), progress(quiet) as callback:
         result = problem.descend(
             method, _rate(lr, exact), batch="full" if batch == "full" else whole(batch, "--batch"), engine=engine,
             schedule=schedule, hyper=options.reals(hyper, "--hyper"), weight_decay=real(weight_decay, "--weight-decay") or 0.0,
-            validation=_held(validation), replacement=replacement, seed=number_of or 0, callback=callback,
-            **numbers,
+            validation=_held(validation), replacement=replacement, seed=number_of or 0, callback=callback, **counts, **sizes, **stops,
         )  # fmt: skip
     print_trace(result, as_json, quiet)
     write(trace, result.save, as_json or quiet)
     write(plot, result.plot, as_json or quiet)
     raise typer.Exit(INTERRUPT_CODE if result.reason == INTERRUPTED else EXIT_CODES[result.outcome])
+
+
+def _numbers(read: Callable[[str | None, str], Any], **texts: str | None) -> dict[str, Any]:
+    """Options as numbers, by name."""
+    return {name: read(text, flag(name)) for name, text in texts.items()}
 
 
 def _held(text: str) -> Any:

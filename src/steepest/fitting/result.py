@@ -115,7 +115,7 @@ class Fit:
         >>> import steepest as st
         >>> fit = st.fit("y ~ a + b*x", {"x": [0, 1, 2, 3], "y": [1, 3, 5, 8]})
         >>> [round(number, 4) for number in fit.quantity("-a/b")]
-        [-0.3478, 0.1684]
+        [-0.3478, 0.1626]
         """
         return quantity(self, expression)
 
