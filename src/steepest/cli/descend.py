@@ -106,14 +106,12 @@ def descend(
     """
     options.check_target(plot, "--plot", SUFFIXES)
     options.check_target(trace, "--trace", (".parquet",))
-    number_of = whole(seed, "--seed")
-    if number_of is not None and not random and batch == "full":
-        raise OptionError("--seed belongs to --random and to --batch: give one of them")
+    number_of = _seed(seed, random, batch)
     exact = engine == "sympy"
-    draw = (random, number_of or 0) if random else None
     problem = options.make_problem(
-        formula, data, loss, start, fix, weights, constants, missing, low=low, high=high, tie=tie, draw=draw, exact=exact
-    )
+        formula, data, loss, start, fix, weights, constants, missing, low=low, high=high, tie=tie,
+        draw=(random, number_of) if random else None, exact=exact,
+    )  # fmt: skip
     counts = _numbers(whole, steps=steps, epochs=epochs, every=every, full_loss=full_loss)
     sizes = _numbers(real, clip_value=clip_value, clip_norm=clip_norm, seconds=seconds)
     stops = _numbers(real, until_loss=until_loss, until_gap=until_gap, until_gradient=until_gradient, until_change=until_change)
@@ -121,12 +119,20 @@ def descend(
         result = problem.descend(
             method, _rate(lr, exact), batch="full" if batch == "full" else whole(batch, "--batch"), engine=engine,
             schedule=schedule, hyper=options.reals(hyper, "--hyper"), weight_decay=real(weight_decay, "--weight-decay") or 0.0,
-            validation=_held(validation), replacement=replacement, seed=number_of or 0, callback=callback, **counts, **sizes, **stops,
+            validation=_held(validation), replacement=replacement, seed=number_of, callback=callback,
+            **counts, **sizes, **stops,
         )  # fmt: skip
     print_trace(result, as_json, quiet)
-    write(trace, result.save, as_json or quiet)
-    write(plot, result.plot, as_json or quiet)
+    for path, written in ((trace, result.save), (plot, result.plot)):
+        write(path, written, as_json or quiet)
     raise typer.Exit(INTERRUPT_CODE if result.reason == INTERRUPTED else EXIT_CODES[result.outcome])
+
+
+def _seed(text: str | None, random: str, batch: str) -> int:
+    number = whole(text, "--seed")
+    if number is not None and not random and batch == "full":
+        raise OptionError("--seed belongs to --random and to --batch: give one of them")
+    return number or 0
 
 
 def _numbers(read: Callable[[str | None, str], Any], **texts: str | None) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Start:
 
     values: tuple[Any, ...]
     free: tuple[int, ...]
-    assumed: tuple[str, ...]  # names that were given no value, and start at 1
+    assumed: tuple[str, ...]  # names that were given no value, and start at 1, or as near to it as their bounds let them
     bounds: tuple[tuple[float, float], ...] = ()  # (low, high) of every parameter; empty where none has any
 
     @property
@@ -54,7 +54,9 @@ class Start:
         if not self.assumed:
             return []
         begin = "it starts" if len(self.assumed) == 1 else "they start"
-        return [f"no start given for {', '.join(self.assumed)}: {begin} at 1; give start={{…}}"]
+        bounded = any(low > 1 or high < 1 for low, high in self.bounds)
+        where = "1, or at the bound nearest to it" if bounded else "1"
+        return [f"no start given for {', '.join(self.assumed)}: {begin} at {where}; give start={{…}}"]
 
     @property
     def box(self) -> Box | None:
