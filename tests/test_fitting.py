@@ -313,7 +313,7 @@ def test_a_loss_that_underflows_confirms_nothing(model: str, loss: str) -> None:
     y = 1e-165 * np.exp(-2 * POSITIVE) if model.startswith("1e-165") else 0 * POSITIVE
     found = fit(f"y ~ {model}", {"x": POSITIVE, "y": y}, loss, [1])
     assert found.outcome == "stopped"
-    assert any(word in found.reason for word in ("underflows", "level", "range of numbers"))
+    assert any(word in found.reason for word in ("underflows", "level", "range of numbers", "no longer depends"))
 
 
 @pytest.mark.parametrize(("model", "start"), [("5 - 5*exp(b*x)", 1), ("sin(b*x)", 0), ("b*x", 1)])

@@ -14,7 +14,7 @@ from steepest.fitting.marquardt import descended
 from steepest.fitting.tangent import EPSILON, Tangent, bend, tangent
 from steepest.fitting.trust import trust_region
 from steepest.fitting.uncertainty import of_squares
-from steepest.fitting.verify import Found, Verdict, named, settled, told_apart, walled
+from steepest.fitting.verify import Found, Verdict, lost, settled, walled
 
 METHOD = "levenberg-marquardt + gauss-newton"
 SETTLED = 1e-14  # of the loss: a round that could gain no more need not begin
@@ -101,7 +101,7 @@ def judge(loss: FreeLoss, x: Array, at: Tangent) -> tuple[Verdict, Array | None]
             escape = downhill(loss, x, shape)
             return Verdict("stopped", "a saddle point: the gradient is zero, and the loss bends down"), escape
     if at.rank < len(x):
-        return Verdict("stopped", lost(loss, at)), None
+        return Verdict("stopped", lost(loss, x, at)), None
     _, gain, inverse = newton(at, hessian)
     verdict = settled(loss, x, gain)
     return (walled(loss, x, inverse) if verdict.outcome == "converged" else verdict), None
@@ -127,11 +127,3 @@ def grainy(loss: FreeLoss, at: Tangent) -> str:
     digits = int(max(0.0, -np.log10(grain / size))) if size else 0
     left = f"about {digits} digit{'' if digits == 1 else 's'}" if digits else "no digits"
     return f"; the residuals are so close to the rounding of float64 that {left} of the standard errors are right"
-
-
-def lost(loss: FreeLoss, at: Tangent) -> str:
-    """Why a nonlinear fit with a short rank is no minimum to rely on."""
-    still = np.linalg.norm(at.nothing, axis=1) > 1 - 1e-6
-    if still.any():
-        return f"the model no longer depends on {named(loss.names, still)} here; start it elsewhere"
-    return f"{told_apart(loss, at)}; fix one of them, or start them apart"

@@ -29,7 +29,7 @@ def linear(loss: FreeLoss) -> Found:
     verdict = settled(loss, x, at.gain)
     reason = verdict.reason
     if at.rank < len(x) and verdict.outcome == "converged":
-        reason = f"{told_apart(loss, at)}; of all solutions with this loss this is the one of least norm"
+        reason = f"{told_apart(loss, x, at)}; of all solutions with this loss this is the one of least norm"
     return Found(x, verdict.outcome, reason, of_squares(at, loss.rows), METHOD)
 
 
