@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -139,6 +140,49 @@ def test_identifiability(formula: str, rank: int, matters: str) -> None:
     names = st.Problem(formula, DATA, start=None if "a +" in formula else {"a": 1, "b": 1}).parameters
     fit = st.fit(formula, DATA, start=dict.fromkeys(names, 1))
     assert (fit.rank, fit.matters, fit.identifiable) == (rank, matters, not matters)
+
+
+@pytest.mark.parametrize("loss", ["mse", "huber", "poisson"])
+@pytest.mark.parametrize(
+    ("model", "start", "rank", "matters"),
+    [
+        ("a*b*conc", [1, 1], 1, "only a*b matters"),
+        ("a + b + c*conc", [1, 1, 1], 2, "only a + b matters"),
+        ("exp(a + b)*conc", [1, 1], 1, "only a + b matters"),
+        ("a + 3*b + c*conc", [1, 1, 1], 2, "only a + 3*b matters"),
+    ],
+)
+def test_what_alone_matters_is_in_the_reason_and_on_every_page(
+    model: str, start: list[float], rank: int, matters: str, loss: str
+) -> None:
+    count = {"rate": [1, 3, 2, 5, 4, 8], "conc": [0.1, 0.3, 0.5, 0.8, 0.9, 1.2]}
+    fit = st.fit(f"rate ~ {model}", count, loss, start)
+    said = f"the data tell only {rank} of {len(start)} parameters apart: a and b are not determined, {matters}"
+    assert (fit.rank, fit.matters, fit.identifiable) == (rank, matters, False)
+    for text in (fit.reason, fit.summary(), fit._repr_html_()):
+        assert said in text
+    assert math.isnan(fit.std_errors["a"])
+    straight = loss == "mse" and "*b*" not in model and "exp" not in model
+    assert fit.outcome == ("converged" if straight else "stopped")
+    assert ("the one of least norm" if straight else "fix one of them") in fit.reason
+
+
+def test_a_rank_that_is_short_at_one_point_only() -> None:
+    fit = st.fit("rate ~ 5 + a*(b - conc)**2 - b*b*conc", {"conc": [-1.0, 0, 1, 2], "rate": [5.0, 5, 5, 5]}, start={"a": 0, "b": 0})
+    assert fit.outcome == "stopped" and "no longer depends on b here; start it elsewhere" in fit.reason
+
+
+def test_a_name_that_is_no_column_is_said() -> None:
+    with pytest.warns(st.SteepestWarning, match="no start given"):
+        fit = st.fit("y ~ a + b*xx", {"x": [1, 2, 3], "y": [1, 2, 4]})
+    assert "none of the model's names is a column of the data" in fit.reason
+
+
+def test_of_many_parameters_a_few_are_named() -> None:
+    x = np.linspace(-1, 1, 12)
+    with pytest.warns(st.SteepestWarning, match="12 rows for 21 parameters"):
+        fit = st.fit("y ~ poly(x, 20, w)", {"x": x, "y": np.exp(x)})
+    assert "w5 and 15 more are not determined" in fit.reason and len(fit.reason) < 200
 
 
 def test_a_parameter_that_never_moved_is_named() -> None:

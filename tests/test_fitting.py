@@ -49,7 +49,7 @@ def test_a_linear_model_is_the_normal_equations_solution(loss: str, weighted: bo
     inverse = np.linalg.inv(design.T @ (w[:, None] * design))
     right = inverse @ design.T @ (w * LINE["y"])
     rss = np.sum(w * (design @ right - LINE["y"]) ** 2)
-    assert found.outcome == "converged" and found.method == "qr"
+    assert found.outcome == "converged" and found.method == "svd"
     np.testing.assert_allclose(found.theta, right, rtol=1e-12)
     np.testing.assert_allclose(found.covariance, rss / 57 * inverse, rtol=1e-11)
     np.testing.assert_allclose(values(found.std_errors), np.sqrt(np.diag(rss / 57 * inverse)), rtol=1e-11)
@@ -313,7 +313,7 @@ def test_a_loss_that_underflows_confirms_nothing(model: str, loss: str) -> None:
     y = 1e-165 * np.exp(-2 * POSITIVE) if model.startswith("1e-165") else 0 * POSITIVE
     found = fit(f"y ~ {model}", {"x": POSITIVE, "y": y}, loss, [1])
     assert found.outcome == "stopped"
-    assert "underflows" in found.reason or "level" in found.reason
+    assert any(word in found.reason for word in ("underflows", "level", "range of numbers", "no longer depends"))
 
 
 @pytest.mark.parametrize(("model", "start"), [("5 - 5*exp(b*x)", 1), ("sin(b*x)", 0), ("b*x", 1)])
@@ -439,10 +439,11 @@ def test_save_writes_every_digit_and_no_nan(tmp_path: Path) -> None:
     assert read["loss"] is None and read["std_errors"] == {"a": None}
 
 
-def test_a_fit_of_a_line_imports_numpy_alone() -> None:
+@pytest.mark.parametrize(("formula", "data"), [("y ~ w*x", "@triples"), ("y ~ exp(-b1*x)/(b2 + b3*x)", "@chwirut1")])
+def test_a_fit_imports_numpy_alone(formula: str, data: str) -> None:
     import subprocess
     import sys
 
-    code = "import sys, steepest as st; st.fit('y ~ w*x', '@triples'); sys.stdout.write(' '.join(sys.modules))"
+    code = f"import sys, steepest as st; st.fit('{formula}', '{data}'); sys.stdout.write(' '.join(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {name.split(".")[0] for name in run.stdout.split()} & {"scipy", "sympy", "llvmlite", "pandas", "pyarrow"}

@@ -30,7 +30,6 @@ DEFERRED = {
     ("descent/trace.py", "show"),
     ("fitting/intervals.py", "show"),
     ("fitting/residual_tests.py", "show"),
-    ("fitting/result.py", "insight"),
     ("fitting/result.py", "show"),
     ("problem.py", "lab"),
     ("insight/explain.py", "show"),

@@ -3,18 +3,19 @@
 In: an `Objective` (a formula and a loss on data), a start, and what the problem is made of.
 Out: a `Fit`: parameters, standard errors, covariance, an outcome that was verified, one sentence.
 
-Quadratic losses: a model linear in its parameters is solved by QR; any other by SciPy's trust region with the exact
-Jacobian, then Newton's steps from a QR of the column-scaled Jacobian. Other losses: L-BFGS, then Newton's steps. Beyond 50,000
-rows the trust region is Levenberg-Marquardt of methods/, and `few_rows` stand for all in every QR: no matrix of rows is made.
+Quadratic losses: a model linear in its parameters is solved by the SVD of its Jacobian, columns scaled; any other by `trust`, a
+trust region on the exact Jacobian, then Newton's steps from its SVD. Other losses: L-BFGS, then Newton's steps. Beyond 50,000
+rows the valley is found by Levenberg-Marquardt of methods/, and `few_rows` stand for all: no matrix of rows is made.
 
-`fit.fit(objective, theta, problem, starts, seed)` is the one door, `predict.predict(derivation, theta, data)` the other.
-`start.chosen` makes the theta, what the user left open taken from the data; `several` searches from more starts; `separable` finds
-parameters that are linear together, and solves for them. Everything between works on `FreeLoss`: sums over the rows, as functions
-of the parameters that are not fixed. `linear`, `leastsq` and `general` are the paths; `tangent` (QR at a point) and `bowl` (the
+`fit.fit(objective, theta, problem, starts, seed)` is the one door, `predict.predict(derivation, theta, data)` the other. Within
+bounds `bounded` holds what is pressed against one and fits the others, from the valley that `within` finds. `start.chosen`
+makes the theta, what the user left open taken from the data; `several` searches from more starts; `separable` finds parameters
+that are linear together, and solves for them. Everything between works on `FreeLoss`: sums over the rows, as functions of the
+parameters that are not fixed. `linear`, `leastsq` and `general` are the paths; `tangent` (SVD at a point) and `bowl` (the
 Hessian at a point) carry them; `verify` judges, `uncertainty` gives the covariance, `result` and `summary` hold and print it.
 
 What a `Fit` is asked for, a file each: `statistics` (R², likelihood), `intervals` and `profile` (refits along one parameter),
-`bands` (delta method), `residual_tests`, `saved` (JSON, out and in), `stayed` (parameters that never moved).
+`bands` and `derived` (delta method), `residual_tests`, `saved` (JSON, out and in), `stayed` (parameters that never moved).
 
 Outcomes: "converged" only where it was verified that the gradient is as small as rounding allows, that no direction
 bends down, that the loss rises on both sides of every parameter, the others following, and, where the model has kinks or

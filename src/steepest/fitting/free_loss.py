@@ -148,6 +148,12 @@ class FreeLoss:
         return not any(moved[i] and node.op in SHARP for i, node in enumerate(judged.nodes))
 
     @property
+    def has_predictor(self) -> bool:
+        """Does the model name a column?"""
+        value = self.objective.derivation.program("value")
+        return any(node.op == "column" for node in value.pruned({"yhat": value.outputs["yhat"]}).nodes)
+
+    @property
     def rows(self) -> int:
         """The rows that count: those whose weight is not zero."""
         weights = self.objective.weights

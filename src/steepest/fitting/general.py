@@ -11,8 +11,9 @@ from steepest.fitting.bowl import bowl, downhill
 from steepest.fitting.free_loss import MANY, MOST_EXACT, FreeLoss
 from steepest.fitting.leastsq import valley
 from steepest.fitting.marquardt import descended
+from steepest.fitting.tangent import tangent
 from steepest.fitting.uncertainty import of_loss
-from steepest.fitting.verify import Found, Verdict, settled, walled
+from steepest.fitting.verify import Found, Verdict, lost, settled, walled
 
 METHOD = "l-bfgs + newton"
 ROUNDS, STEPS, NEWTON_STEPS, LM_STEPS = 5, 5000, 1000, 200
@@ -124,6 +125,8 @@ def judge(loss: FreeLoss, x: Array) -> Found:
         verdict = Verdict("stopped", "the loss bends down in some direction: this is no minimum")
         return Found(x, *verdict, unknown, METHOD, downhill(loss, x, shape))
     if not shape.is_up:
+        if loss.objective.columns.rows <= MANY and (at := tangent(loss, x)).rank < len(x):
+            return Found(x, "stopped", lost(loss, x, at), unknown, METHOD)
         k = int(np.argmax(np.abs(shape.axes[:, 0]) / np.linalg.norm(shape.axes, axis=1)))
         verdict = Verdict("stopped", f"the loss is level in a direction of {loss.names[k]}: the data do not determine it")
         return Found(x, *verdict, unknown, METHOD)

@@ -1,6 +1,7 @@
 """Nonlinear least squares: a trust region to the valley, Newton's steps to the last digits, then the verdict.
 
-The trust region is SciPy's trf on the rows; where these are many, our Levenberg-Marquardt on sums over them.
+The trust region is Levenberg-Marquardt's on the rows; where these are many, that of methods/ on sums over them; within bounds it is
+that of within.py.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from steepest.fitting.bowl import bowl, downhill
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.marquardt import descended
 from steepest.fitting.tangent import EPSILON, Tangent, bend, tangent
+from steepest.fitting.trust import trust_region
 from steepest.fitting.uncertainty import of_squares
-from steepest.fitting.verify import Found, Verdict, named, settled, told_apart, walled
+from steepest.fitting.verify import Found, Verdict, lost, settled, walled
+from steepest.fitting.within import trust_region_within
 
-METHOD = "trf + gauss-newton"
-MANY_METHOD = "levenberg-marquardt + gauss-newton"
-TIGHT = 1e-12  # the last digits are the polish's
+METHOD = "levenberg-marquardt + gauss-newton"
 SETTLED = 1e-14  # of the loss: a round that could gain no more need not begin
-ROUNDS = 10
+ROUNDS = 40
 FEW_DIGITS = 1e-6
 
 
@@ -29,24 +30,23 @@ def leastsq(loss: FreeLoss, start: Array) -> Found:
     verdict, escape = judge(loss, x, at)
     if verdict.outcome == "stopped" and escape is None and spent:
         verdict = Verdict("steps", f"{loss.evaluations:,} evaluations were not enough: {verdict.reason}")
-    method = MANY_METHOD if loss.has_many_rows and loss.box is None else METHOD
     reason = verdict.reason + (grainy(loss, at) if verdict.outcome == "converged" else "")
-    return Found(x, verdict.outcome, reason, of_squares(loss, at), method, escape)
+    return Found(x, verdict.outcome, reason, of_squares(loss, at), METHOD, escape)
 
 
 def valley(loss: FreeLoss, x: Array) -> tuple[Array, Tangent, bool]:
     """Where the trust region ends, and whether its steps were too few.
 
-    Each round of trf scales the parameters anew: it remembers the steepest Jacobian that it met, and crawls ever after.
+    Each round scales the parameters anew: it remembers the steepest Jacobian that it met, and in a bent valley crawls ever after.
     """
-    most = 100 + 20 * len(x)
+    most = 20 + 5 * len(x)
     if loss.has_many_rows and loss.box is None:
         x, spent = descended(loss, x, ROUNDS * most)
         return x, tangent(loss, x), spent
     at = tangent(loss, x)
     for _ in range(ROUNDS):
         before = float(np.linalg.norm(at.residual))
-        x, spent = trust_region(loss, x, most)
+        x, spent = (trust_region if loss.box is None else trust_region_within)(loss, x, most)
         at = tangent(loss, x)
         after = float(np.linalg.norm(at.residual))
         flat = at.rank == len(x) and at.gain <= SETTLED * after**2
@@ -55,41 +55,12 @@ def valley(loss: FreeLoss, x: Array) -> tuple[Array, Tangent, bool]:
     return x, at, True
 
 
-def trust_region(loss: FreeLoss, start: Array, most: int) -> tuple[Array, bool]:
-    """Where SciPy's trf ends, and whether it ran out of evaluations.
-
-    Rows and parameters are brought to size 1 first: its tests are relative to the norm of all parameters together. It
-    takes a trial with an infinite row as a rejected step and makes the next one shorter.
-    """
-    from scipy.optimize import least_squares
-
-    rows, jacobian = loss.tangent(start)
-    size = float(np.linalg.norm(rows)) or 1.0
-    norms = np.linalg.norm(jacobian, axis=0) / size
-    scale = np.where((norms > 1e-150) & (norms < 1e150), norms, 1.0)
-
-    def residual(z: Array) -> Array:
-        rows, jacobian = loss.tangent(z / scale)
-        fine = np.isfinite(jacobian).all() and np.abs(rows).max() < 1e150 * size
-        return rows / size if fine else np.full_like(rows, np.inf)
-
-    def slopes(z: Array) -> Array:
-        return loss.tangent(z / scale)[1] / scale / size
-
-    result = least_squares(
-        residual, start * scale, slopes, method="trf", x_scale="jac",
-        ftol=TIGHT, xtol=TIGHT, gtol=None, max_nfev=most,
-        bounds=(-np.inf, np.inf) if loss.box is None else (loss.box.low * scale, loss.box.high * scale),
-    )  # fmt: skip
-    return loss.inside(result.x / scale), result.status == 0
-
-
 def polish(loss: FreeLoss, x: Array, at: Tangent, most: int = 30) -> tuple[Array, Tangent]:
     """Newton's steps, while each brings the gradient down fourfold.
 
     They find the last digits, for which the loss is too flat: it changes with the square of the error.
     """
-    hessian = loss.hessian(x)
+    hessian, blur = loss.hessian(x), 4 * np.sqrt(loss.grain) + 1e-300
     for _ in range(most):
         step = newton(at, hessian)[0]
         if (np.abs(step) <= EPSILON * np.abs(x)).all():
@@ -101,7 +72,7 @@ def polish(loss: FreeLoss, x: Array, at: Tangent, most: int = 30) -> tuple[Array
         if not (np.isfinite(rows).all() and np.isfinite(jacobian).all()):
             break
         then = tangent(loss, trial)
-        if then.gain >= at.gain or np.linalg.norm(rows) > (1 + 1e-8) * np.linalg.norm(at.residual) + 1e-300:
+        if then.gain >= at.gain or np.linalg.norm(rows) > (1 + 1e-8) * np.linalg.norm(at.residual) + blur:
             break
         x, at, slow = trial, then, then.gain > at.gain / 16
         if slow:
@@ -134,7 +105,7 @@ def judge(loss: FreeLoss, x: Array, at: Tangent) -> tuple[Verdict, Array | None]
             escape = downhill(loss, x, shape)
             return Verdict("stopped", "a saddle point: the gradient is zero, and the loss bends down"), escape
     if at.rank < len(x):
-        return Verdict("stopped", lost(loss, at)), None
+        return Verdict("stopped", lost(loss, x, at)), None
     _, gain, inverse = newton(at, hessian)
     verdict = settled(loss, x, gain)
     return (walled(loss, x, inverse) if verdict.outcome == "converged" else verdict), None
@@ -160,11 +131,3 @@ def grainy(loss: FreeLoss, at: Tangent) -> str:
     digits = int(max(0.0, -np.log10(grain / size))) if size else 0
     left = f"about {digits} digit{'' if digits == 1 else 's'}" if digits else "no digits"
     return f"; the residuals are so close to the rounding of float64 that {left} of the standard errors are right"
-
-
-def lost(loss: FreeLoss, at: Tangent) -> str:
-    """Why a nonlinear fit with a short rank is no minimum to rely on."""
-    still = np.linalg.norm(at.nothing, axis=1) > 1 - 1e-6
-    if still.any():
-        return f"the model no longer depends on {named(loss.names, still)} here; start it elsewhere"
-    return f"{told_apart(loss, at)}; fix one of them, or start them apart"

@@ -1,4 +1,4 @@
-"""Least squares for a model that is linear in its parameters: one QR, and one step of refinement."""
+"""Least squares for a model that is linear in its parameters: one SVD, and one step of refinement."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from steepest.fitting.tangent import Tangent, tangent
 from steepest.fitting.uncertainty import of_squares
 from steepest.fitting.verify import BEYOND, Found, Verdict, settled, told_apart
 
-METHOD = "qr"
+METHOD = "svd"
 
 
 def linear(loss: FreeLoss) -> Found:
@@ -29,7 +29,7 @@ def linear(loss: FreeLoss) -> Found:
     verdict = settled(loss, x, at.gain)
     reason = verdict.reason
     if at.rank < len(x) and verdict.outcome == "converged":
-        reason = f"{told_apart(loss, at)}; of all solutions with this loss this is the one of least norm"
+        reason = f"{told_apart(loss, x, at)}; of all solutions with this loss this is the one of least norm"
     return Found(x, verdict.outcome, reason, of_squares(loss, at), METHOD)
 
 

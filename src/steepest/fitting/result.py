@@ -21,6 +21,7 @@ from steepest.fitting.derived import Estimate, quantity
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.intervals import Intervals, intervals
 from steepest.fitting.predict import predict
+from steepest.fitting.rank import Rank, rank
 from steepest.fitting.residual_tests import ResidualTests, residual_tests
 from steepest.fitting.statistics import Statistics, correlation, statistics
 from steepest.fitting.uncertainty import by_hessian
@@ -206,22 +207,20 @@ class Fit:
     @property
     def rank(self) -> int:
         """How many of the free parameters the data tell apart here: the rank of the Jacobian."""
-        return int(self._rank.rank)
+        return self._rank.rank
 
     @property
     def identifiable(self) -> bool:
         """Do the data tell all free parameters apart?"""
-        return bool(self._rank.full)
+        return self._rank.full
 
     @property
     def matters(self) -> str:
         """What alone matters where they do not, as "only b*c matters"; else empty."""
-        return str(self._rank.matters)
+        return self._rank.matters
 
     @cached_property
-    def _rank(self) -> Any:
-        from steepest.insight.rank import rank
-
+    def _rank(self) -> Rank:
         return rank(self.objective, self.theta)
 
     def intervals(self, level: float = 0.95, kind: str = "t") -> Intervals:

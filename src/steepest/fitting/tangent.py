@@ -1,7 +1,7 @@
-"""The least-squares problem at one point: QR of the column-scaled Jacobian, and what it says of the step and the rank.
+"""The least-squares problem at one point: SVD of the column-scaled Jacobian, and what it says of the step and the rank.
 
-With J the Jacobian of the residual r, S its column norms, J/S = QR and R = UΣVᵀ, the Gauss-Newton step is
--S⁻¹VΣ⁻¹Uᵀ(Qᵀr), and |Qᵀr|² is what it would take off the sum of squares. Newton's step adds the bend
+With J the Jacobian of the residual r, S its column norms, and J/S = UΣVᵀ, the Gauss-Newton step is
+-S⁻¹VΣ⁻¹Uᵀr, and |Uᵀr|² is what it would take off the sum of squares. Newton's step adds the bend
 B = Σ⁻¹Vᵀ S⁻¹(H/2)S⁻¹ VΣ⁻¹, H the Hessian of the sum of squares: B is the identity where the residual does not curve
 (Bates and Watts 1988, Nonlinear Regression Analysis).
 """
@@ -16,6 +16,7 @@ from steepest.descent.objective import Array
 from steepest.fitting.free_loss import FreeLoss
 
 EPSILON = float(np.finfo(float).eps)
+SAFE = 1e-250  # squares from here to 1/SAFE have all their digits
 
 
 class Tangent(NamedTuple):
@@ -25,7 +26,7 @@ class Tangent(NamedTuple):
     scale: Array
     directions: Array  # S⁻¹VΣ⁻¹, (k, rank)
     values: Array  # Σ, largest first
-    projected: Array  # UᵀQᵀr, (rank,)
+    projected: Array  # Uᵀr, (rank,)
     nothing: Array  # k - rank directions, (k, k - rank), in scaled parameters, that change no row
 
     @property
@@ -48,20 +49,23 @@ class Tangent(NamedTuple):
         return np.any(np.abs(self.nothing) > 1e-6, axis=1)  # type: ignore[no-any-return]
 
 
-def tangent(loss: FreeLoss, x: Array) -> Tangent:
+def tangent(loss: FreeLoss, x: Array, least: Array | float = 0.0) -> Tangent:
+    """At x; no column is scaled by less than `least`."""
     residual, jacobian = loss.tangent(x)
-    scale = lengths(jacobian)
-    q, r = np.linalg.qr(jacobian / scale)
-    u, values, vt = np.linalg.svd(r)
-    size = jacobian.shape[1]
+    scale = np.maximum(lengths(jacobian), least)
+    count, size = jacobian.shape
+    u, values, vt = np.linalg.svd(jacobian / scale, full_matrices=count < size)
     # Rounding perturbs a column of length 1 by about ε in each of √n independent rows and k operations.
     rank = int(np.sum(values > 4 * EPSILON * size * np.sqrt(loss.objective.columns.rows) * values[0]))
     directions = (vt[:rank].T / values[:rank]) / scale[:, None]
-    return Tangent(residual, scale, directions, values, u.T[:rank] @ (q.T @ residual), vt[rank:].T)
+    return Tangent(residual, scale, directions, values, u.T[:rank] @ residual, vt[rank:].T)
 
 
 def lengths(jacobian: Array) -> Array:
-    """Of the columns, by way of their largest element, as squares over- and underflow; 1 for a column of zeros."""
+    """Of the columns; where squares over- or underflow, by way of the largest element; 1 for a column of zeros."""
+    squares = np.einsum("ij,ij->j", jacobian, jacobian)
+    if (squares > SAFE).all() and (squares < 1 / SAFE).all():
+        return np.sqrt(squares)  # type: ignore[no-any-return]
     peaks = np.max(np.abs(jacobian), axis=0)
     peaks = np.where(peaks > 0, peaks, 1.0)
     norms = np.linalg.norm(jacobian / peaks, axis=0) * peaks

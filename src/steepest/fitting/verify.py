@@ -8,6 +8,7 @@ import numpy as np
 
 from steepest.descent.objective import Array
 from steepest.fitting.free_loss import FreeLoss
+from steepest.fitting.rank import BESIDE, MOST, rank
 from steepest.fitting.tangent import EPSILON, Tangent
 
 GAIN = 1e-12  # of the summed loss: what the next step may still take off it
@@ -114,14 +115,29 @@ def towards(loss: FreeLoss, x: Array, side: Array) -> str:
 
 
 def named(names: tuple[str, ...], flags: Array) -> str:
-    """The names that are flagged: "a", "a and b", "a, b and c"."""
+    """The names that are flagged: "a", "a and b", "a, b and c"; of many, the first few."""
     chosen = [name for name, flag in zip(names, flags, strict=True) if flag]
+    if len(chosen) > MOST:
+        chosen = [*chosen[:MOST], f"{len(chosen) - MOST} more"]
     return " and ".join([", ".join(chosen[:-1]), chosen[-1]] if len(chosen) > 1 else chosen)
 
 
-def told_apart(loss: FreeLoss, at: Tangent) -> str:
-    """The sentence on a rank that is short."""
+def told_apart(loss: FreeLoss, x: Array, at: Tangent) -> str:
+    """The sentence on a rank that is short: which parameters are lost, and what alone matters of them."""
     lost = at.undetermined()
     verb = "is" if lost.sum() == 1 else "are"
-    names = named(loss.names, lost)
-    return f"the data tell only {at.rank} of {len(lost)} parameters apart: {names} {verb} not determined"
+    text = f"the data tell only {at.rank} of {len(lost)} parameters apart: {named(loss.names, lost)} {verb} not determined"
+    matters = rank(loss.objective, loss.theta(x)).matters
+    text += f", {matters}" if matters.startswith("only ") else ""
+    return text + ("" if loss.has_predictor else "; none of the model's names is a column of the data")
+
+
+def lost(loss: FreeLoss, x: Array, at: Tangent) -> str:
+    """Why a fit with a short rank is no minimum to rely on, and what to do."""
+    still = np.linalg.norm(at.nothing, axis=1) > 1 - 1e-6
+    if still.any():
+        return f"the model no longer depends on {named(loss.names, still)} here; start it elsewhere"
+    if BESIDE in rank(loss.objective, loss.theta(x)).matters:
+        return f"{told_apart(loss, x, at)} here; start them elsewhere"
+    count = len(x) - at.rank
+    return f"{told_apart(loss, x, at)}; fix {'one' if count == 1 else count} of them"

@@ -11,7 +11,7 @@
     minimum.py     the minimum near: what is still to go, and what the model cannot remove
     forecast.py    steps until the loss is so close to its minimum
     noise.py       batches: the spread of their gradients, their largest stable rate, how far a descent hovers
-    rank.py        what the data cannot tell apart;  cures.py: what helps, with what it does
+    cures.py       what helps, with what it does
     sharpness.py   η·λmax along a trace
     sentences.py   numbers and directions as words;  account.py: the sentences about a run
 

@@ -13,6 +13,7 @@ import numpy as np
 from steepest.descent.objective import Array, Objective
 from steepest.descent.rates import PLAIN
 from steepest.errors import OptionError
+from steepest.fitting.rank import Rank, rank
 from steepest.insight import sentences
 from steepest.insight.cures import Cure, cures
 from steepest.insight.curvature import Curvature, curvature, free_names
@@ -20,7 +21,6 @@ from steepest.insight.forecast import forecast, steps_until
 from steepest.insight.limits import Modes, modes
 from steepest.insight.minimum import Minimum, minimum
 from steepest.insight.noise import Noise, noise
-from steepest.insight.rank import Rank, rank
 from steepest.insight.ray import Ray, ray
 from steepest.insight.setting import Setting, fresh, read_setting, scales, step_of
 

@@ -56,10 +56,10 @@ def minimum(objective: Objective, theta: Array, loss: float, box: Box | None = N
         end = fit(objective, theta, {}, box)
     found = end.outcome == "converged"
     valley = "tell only" in end.reason
+    derivation, exact = objective.derivation, meets(objective, end.theta, end.loss)
     if valley and not found:
-        found = is_floor(objective, end.theta, theta)
-    derivation = objective.derivation
-    exact, convex = meets(objective, end.theta, end.loss), derivation.criterion.name.partition("(")[0] in LOSSES
+        found = exact or is_floor(objective, end.theta, theta)
+    convex = derivation.criterion.name.partition("(")[0] in LOSSES
     only = derivation.is_linear and convex
     return Minimum(end.parameters, end.theta, end.loss, loss - end.loss, found, valley, exact, only, end.reason)
 

@@ -9,11 +9,11 @@ import numpy as np
 from steepest.descent.objective import Array, Objective
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.tangent import tangent
-from steepest.insight.curvature import free_names, named
-from steepest.insight.sentences import few
 from steepest.language.names import printable
 
 NEARLY = 1e-8  # of a direction: how exactly it must change no row
+MOST = 6  # parameters that a sentence can name
+BESIDE = "at this point, but do beside it"
 AWAY = 0.1  # how far from the point the second look is
 
 
@@ -32,14 +32,15 @@ class Rank(NamedTuple):
 
 def rank(objective: Objective, theta: Array) -> Rank:
     """At theta, and beside it: a point alone may be short of rank by chance."""
-    names = free_names(objective)
+    names = FreeLoss(objective, theta).names
     beside = theta + AWAY * (1 + np.abs(theta)) * np.random.default_rng(0).uniform(0.5, 1.0, len(theta))
     null = directions(objective, theta)
     if not null.size or not np.isfinite(null).all():
         return Rank(len(names), len(names), np.empty((len(names), 0)), "")
     other = directions(objective, beside)
     if not other.size:
-        said = f"the data do not tell {named(null[:, 0], names)} at this point, but do beside it"
+        lost = " and ".join(printable(names[k], 40) for k in moved(null)[:MOST])
+        said = f"the data do not tell {lost} {BESIDE}"
     else:
         said = combination((null, other), (theta[objective.free], beside[objective.free]), names)
     return Rank(len(names) - null.shape[1], len(names), null, said)
@@ -58,8 +59,10 @@ def directions(objective: Objective, theta: Array) -> Array:
 
 def combination(nulls: tuple[Array, Array], points: tuple[Array, Array], names: tuple[str, ...]) -> str:
     """What stays the same along all directions that change no prediction: a product, a ratio, or a weighted sum."""
-    moving = np.flatnonzero(np.max(np.abs(nulls[0]), axis=1) > NEARLY)
+    moving = moved(nulls[0])
     listed = [printable(names[k], 40) for k in moving]
+    if len(moving) > MOST:
+        return f"{', '.join(listed[:MOST])} and {len(moving) - MOST} more can change together without changing any prediction"
     if len(moving) == 1:
         return f"{listed[0]} changes no prediction"
     if nulls[0].shape == nulls[1].shape and nulls[0].shape[1] == len(moving) - 1:
@@ -76,6 +79,11 @@ def combination(nulls: tuple[Array, Array], points: tuple[Array, Array], names: 
     return f"{', '.join(listed[:-1])} and {listed[-1]} can change together without changing any prediction"
 
 
+def moved(null: Array) -> Array:
+    """The parameters that have a part in the directions, by number."""
+    return np.flatnonzero(np.max(np.abs(null), axis=1) > NEARLY)
+
+
 def across(null: Array) -> Array:
     """What is orthogonal to all directions (k, k - 1), its smallest part ±1, its first one positive."""
     weights: Array = np.linalg.svd(null)[0][:, -1]
@@ -90,7 +98,7 @@ def weighted(weights: Array, names: list[str]) -> str:
     >>> weighted(np.array([10.0, -1.0]), ["m", "c"])
     '10*m - c'
     """
-    size = [few(abs(float(weight))) for weight in weights]
+    size = [f"{abs(weight):.4g}" for weight in weights]
     parts = [name if text == "1" else f"{text}*{name}" for text, name in zip(size, names, strict=True)]
     signs = [" - " if weight < 0 else " + " for weight in weights]
     return "".join(sign + part for sign, part, weight in zip(signs, parts, weights, strict=True) if abs(weight) > NEARLY)[3:]
