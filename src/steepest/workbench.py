@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from steepest.descent.sets import Sets
 from steepest.descent.trace import Trace
 from steepest.errors import DataError, OptionError
 from steepest.problem import Problem
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
     from steepest.fitting.result import Fit
 
 
-def fit(formula: str, data: Any, loss: str = "mse", start: Any = None, **options: Any) -> Fit:
-    """Fits a formula to data in one call: `Problem(formula, data, loss, start, …).fit()`.
+def fit(formula: str | Sequence[str], data: Any, loss: str = "mse", start: Any = None, **options: Any) -> Fit:
+    """Fits a formula to data in one call: `Problem(formula, data, loss, start, …).fit()`. Both may be lists: docs/several.md.
 
     >>> round(fit("y ~ w*x", "@triples").parameters["w"], 12)
     3.0
@@ -35,17 +37,21 @@ def rerun(path: str | Path, data: Any = None) -> Trace:
     recipe = read(path).recipe
     if "by_hand" in recipe:
         raise OptionError("this descent was stepped by hand, with several settings, which its recipe lists: step it again")
-    source = str(recipe["data"])
-    if data is None and not (source.startswith("@") or Path(source).suffix in (".csv", ".tsv", ".parquet")):
-        raise OptionError(f"the recipe does not say which data it ran on ({source}): give data=")
+    sets = Sets.of(recipe["sets"]) if recipe.get("sets") else None
+    sources = sets.data if sets else (str(recipe["data"]),)
+    if data is None and not all(
+        source.startswith("@") or Path(source).suffix in (".csv", ".tsv", ".parquet") for source in sources
+    ):
+        raise OptionError(f"the recipe does not say which data it ran on ({', '.join(dict.fromkeys(sources))}): give data=")
+    formula, own = (sets.as_given, sets.own) if sets else (recipe["formula"], None)
     start = {name: {"value": value, "fixed": True} if name in recipe["fixed"] else value for name, value in recipe["start"].items()}
     if recipe["weighted"] and recipe["weights"] is None:
         raise OptionError(
             "the weights of this descent were given as numbers, which its recipe does not hold: descend again with them"
         )
     problem = Problem(
-        recipe["formula"], source if data is None else data, recipe["loss"], start,
-        weights=recipe["weights"], constants=recipe["constants"], missing=recipe["missing"],
+        formula, (sources if len(set(sources)) > 1 else sources[0]) if data is None else data, recipe["loss"], start,
+        weights=recipe["weights"], constants=recipe["constants"], missing=recipe["missing"], own=own,
     )  # fmt: skip
     if problem.recipe()["fingerprint"] != recipe["fingerprint"]:
         raise DataError(f"the data are not those of {str(path)!r}: their fingerprint differs")

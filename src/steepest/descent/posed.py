@@ -9,18 +9,19 @@ from typing import Any
 
 from steepest._version import __version__
 from steepest.calculus.derivation import Derivation
-from steepest.data.read import read_table
+from steepest.data.table import Table
 from steepest.descent.condensed.objective import CondensedObjective, Factor
 from steepest.descent.objective import Array, Objective
 from steepest.descent.parameters import Start, read_start
 from steepest.descent.responses import check_responses
+from steepest.descent.set_starts import shipped_start
+from steepest.descent.sets import opened
+from steepest.descent.together import together
 from steepest.descent.trace import Trace
-from steepest.descent.weights import read_weights
+from steepest.descent.weights import plain_weights, read_weights
 from steepest.engines.table import kernels
 from steepest.errors import OptionError
-from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
-from steepest.ready.model import start_of
 
 
 class Posed:
@@ -28,28 +29,30 @@ class Posed:
 
     def __init__(
         self,
-        formula: str,
+        formula: str | Sequence[str],
         data: Any,
         loss: str,
         start: Any,
-        weights: Sequence[float] | str | None,
+        weights: Sequence[Any] | str | None,
         constants: Mapping[str, float] | None,
         missing: str,
+        own: Mapping[str, str] | Sequence[str] | None,
     ) -> None:
-        table = read_table(data)
-        self.formula = parse_formula(formula, table.names, constants)
+        whole = together(formula, data, own, weights, constants)
+        self._weights_name = plain_weights(weights) if isinstance(whole.weights, str) else None
+        self.formula, self.sets, table, weights = whole.formula, whole.sets, whole.table, whole.weights
         self.derivation = Derivation(self.formula, parse_loss(loss))
         self.constants = dict(constants or {})
         named = (weights,) if isinstance(weights, str) else ()
         columns = table.columns([*self.formula.columns, *named], missing=missing)
         self.columns = columns.first(len(self.formula.columns))
+        whole.check(self.columns)
         check_responses(self.derivation, self.columns)
         given = columns.arrays[columns.names.index(weights)] if isinstance(weights, str) else weights
-        self._weights_name = weights if isinstance(weights, str) else None
         self._missing = missing
         self.weights = None if given is None else read_weights(given, columns.rows)
-        shipped = start_of(formula, table, self.columns, self.weights)
-        self.start = read_start(start, self.parameters, shipped)
+        shipped = shipped_start(whole, self.columns, self.weights)
+        self.start = read_start(self.spread(start), self.parameters, shipped)
         self.warnings = [*self.formula.warnings, *columns.warnings]
         self._objectives: dict[tuple[Any, ...], Objective] = {}
 
@@ -63,8 +66,17 @@ class Posed:
         other.start = Start(self.theta(start, "start"), self.start.free, ())
         return other
 
+    def spread(self, given: Any) -> Any:
+        """A mapping by name, where the value of an own parameter goes to all that it became."""
+        return self.sets.spread(given) if self.sets else given
+
+    def opened(self, data: Any, label: Any = None) -> Table:
+        """New data, with codes for the labels of groups; see `Sets.opened`."""
+        return opened(data, self.sets, label)
+
     def theta(self, given: Any, what: str = "theta") -> tuple[Any, ...]:
         """All parameters in order, from a mapping that names them all, or a vector. Raises OptionError."""
+        given = self.spread(given)
         if isinstance(given, Mapping) and (missing := [name for name in self.parameters if name not in given]):
             raise OptionError(f"{what} has no value for {', '.join(missing)}")
         return read_start(given, self.parameters, {}, what).values
@@ -75,7 +87,7 @@ class Posed:
 
     def point(self, at: Any) -> tuple[Any, ...]:
         """The start, what `at` puts over it, or the end of a trace."""
-        at = {**self.started_at, **at} if isinstance(at, Mapping) else at.final if isinstance(at, Trace) else at
+        at = {**self.started_at, **self.spread(at)} if isinstance(at, Mapping) else at.final if isinstance(at, Trace) else at
         return self.theta(self.start.values if at is None else at, "at")
 
     def point_vector(self, at: Any) -> Array:
@@ -117,6 +129,7 @@ class Posed:
             "weighted": self.weights is not None,
             "weights": self._weights_name,
             "missing": self._missing,
+            "sets": self.sets and self.sets.to_dict(),
             "constants": {name: float(value) for name, value in self.constants.items()},
             "start": {name: float(value) for name, value in self.started_at.items()},
             "fixed": [name for k, name in enumerate(self.parameters) if k not in self.start.free],
