@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 import steepest as st
+from steepest.cli.main import main
 from steepest.errors import DataError, FormulaError, OptionError
 from steepest.fitting.result import Fit
 
@@ -344,7 +347,7 @@ def test_a_gap_drops_the_row_of_its_response_alone() -> None:
     with pytest.warns(st.SteepestWarning):
         by_run = st.Problem("u ~ a + b*t", {**gaps, "run": ["i", "i", "k", None]}, **options)
     assert by_run.columns.rows == 2
-    with pytest.raises(DataError, match="none of the 2 rows that are left has 'run' 'k'"), pytest.warns(st.SteepestWarning):
+    with pytest.raises(DataError, match="none of the 2 rows that are left has 'run' 'k'"):
         st.Problem("v ~ a + b*t", {**gaps, "run": ["i", "i", "k", "k"]}, **options)
 
 
@@ -454,3 +457,74 @@ def test_many_groups_are_refused_and_many_are_fitted() -> None:
     assert len(problem.parameters) == 301 and np.isfinite(problem.gradient_at(problem.start)).all()
     with pytest.raises(DataError, match="column 'x' has 1,200 different values: at most 500"):
         st.Problem("y ~ a + b*x", {**data, "x": np.arange(rows)}, own={"a": "x"})
+
+
+def test_the_picture_has_a_curve_and_points_for_each_set(tmp_path: Path) -> None:
+    from matplotlib.colors import to_hex
+
+    figure = grouped().fit().plot(tmp_path / "fit.png", band=0.9)
+    data, residuals = figure.axes
+    curves = [line for line in data.lines if line.get_linestyle() == "-"]
+    assert [line.get_label() for line in curves] == ["run control", "run treated"]
+    assert len({to_hex(line.get_color()) for line in curves}) == 2 and len(data.collections) == 2
+    assert [len(line.get_xdata()) for line in residuals.lines if line.get_marker() == "o"] == [3, 3]
+    assert data.get_ylabel() == "y" and residuals.get_xlabel() == "x"
+    assert (tmp_path / "fit.png").stat().st_size > 10_000
+
+
+def test_the_picture_of_two_responses_and_of_two_predictors() -> None:
+    two = st.fit(["u ~ a*t", "log(v) ~ a*t"], {"t": [1.0, 2, 3], "u": [2.0, 4, 6.1], "v": [3.0, 9, 30]}, start={"a": 1})
+    assert two.plot().axes[0].get_ylabel() == "u, log(v)"
+    more = st.fit("y ~ a*x + b*z", {**ONE, "z": [1.0, 5, 2], "x": [1.0, 2, 7]}, own={"b": "run"}, start={"a": 1, "b": 1})
+    assert more.plot().axes[1].get_xlabel() == "predicted"
+
+
+def test_html_and_the_exported_function_know_the_labels() -> None:
+    fit = grouped().fit()
+    assert "run treated" in fit._repr_html_()
+    text = fit.export("numpy")
+    assert "# run_code is 1 for control, 2 for treated" in text
+    space: dict[str, Any] = {}
+    exec(compile(text, "model", "exec"), space)
+    np.testing.assert_allclose(
+        space["model"](np.array([1.0, 2.0]), np.array([0.0, 1.0])), fit.predict({"x": [0, 1], "run": ["control", "treated"]})
+    )
+    for what in ("torch", "sympy", "latex"):
+        assert fit.export(what)
+
+
+def steepest(*words: str) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "steepest", *words], capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_command_line(tmp_path: Path) -> None:
+    one, two = files(tmp_path)
+    code, said, _ = steepest("fit", "y ~ a*exp(-b*x)", one, "--own", "a=run", "--start", "a=2,b=0.5")
+    assert code == 0 and "a_treated" in said and "run control     2" in said
+    code, said, _ = steepest(
+        "fit", "y ~ a*exp(-b*x) + c", one, two, "--own", "a, c", "--start", "a=2,b=0.5,c=0", "--fix", "c", "--json"
+    )
+    held = json.loads(said)
+    assert code == 0 and list(held["parameters"]) == ["a_1", "a_2", "b", "c_1", "c_2"] and held["recipe"]["fixed"] == ["c_1", "c_2"]
+    assert [line["rows"] for line in held["sets"]] == [4, 3]
+    code, said, _ = steepest("fit", "y ~ a*x + c; x ~ b*y + c", one, "--json")
+    assert code == 0 and list(json.loads(said)["parameters"]) == ["a", "c", "b"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--own", "a"], "--own a: say which column tells the groups of rows apart"),
+        (["--own", "a=run,b"], "--own is 'a=run,b': give a column for each parameter"),
+        (["--own", "a="], "--own is 'a='"),
+        (["--own", "a=nobody"], "no column 'nobody'"),
+        (["--own", "a=run", "--fix", "a_control"], "--fix a_control: say at which value"),
+        (["--own", "a=run", "--fix", "c"], "--fix: unknown parameter 'c'"),
+    ],
+)
+def test_the_command_line_refuses(words: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "y ~ a*exp(-b*x)", files(tmp_path)[0], *words]) in (1, 2)
+    assert sentence in capsys.readouterr().err

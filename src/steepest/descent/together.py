@@ -26,7 +26,7 @@ from steepest.language.tokens import name_fault
 
 SET = "set"  # the column that says which set a row is of
 WEIGHTS = "weight of the row"
-Constants = Mapping[str, float] | None
+Constants = Mapping[str, Any] | None
 
 
 class Together(NamedTuple):

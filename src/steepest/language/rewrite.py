@@ -66,6 +66,16 @@ def composed(column: str, formulas: Sequence[str]) -> str:
     return f"{left[0] if len(set(left)) == 1 else choice(column, left)} ~ {choice(column, right)}"
 
 
+def separated(text: str) -> list[str]:
+    """Formulas written in one text, with ';' between them.
+
+    >>> separated("u ~ a*x; v ~ b*x")
+    ['u ~ a*x', 'v ~ b*x']
+    """
+    places = [token.position for token in tokenize(text) if token.kind == ";"]
+    return [text[first:end].strip() for first, end in zip([0, *(place + 1 for place in places)], [*places, len(text)], strict=True)]
+
+
 def _held(name: str, replacement: str) -> str:
     """In parentheses, unless it is one word, one number or one call."""
     if fault := name_fault(name) or (not polynomial(name) and reserved(name)):
