@@ -398,3 +398,38 @@ def test_what_knows_no_bounds_says_so(what: str) -> None:
         problem.descend(engine="condensed")
     with pytest.raises(OptionError, match="outside its bounds"):
         problem.with_start({"a": -1, "b": 1})
+
+
+# ---- together with several sets
+
+
+def test_bounds_ties_and_sigma_of_several_sets() -> None:
+    """Against one parameter vector written out by hand."""
+    from scipy.optimize import least_squares
+
+    sets = [
+        {"x": X, "y": k * np.exp(-0.8 * X) + k / 5 + 0.02 * NOISE[::step], "s": 0.02 + 0.01 * X} for k, step in ((2, 1), (5, -1))
+    ]
+    start = {"a": 1, "b": {"value": 0.3, "max": 0.7}, "c": "a/5"}
+    fit = st.fit("y ~ a*exp(-b*x) + c", sets, start=start, own=["a"], sigma=["s", 0.05])
+    assert fit.outcome == "converged" and set(fit.parameters) == {"a_1", "a_2", "b"} and fit.at_bounds == {"b": "max"}
+    assert fit.ties == {"c_1": "a_1/5", "c_2": "a_2/5"} and fit["c_2"] == pytest.approx(fit["a_2"] / 5, rel=1e-15)
+
+    def rows(theta: Any) -> Any:
+        parts = [(a * np.exp(-0.7 * X) + a / 5 - table["y"]) / s
+                 for a, table, s in zip(theta, sets, (sets[0]["s"], 0.05), strict=True)]  # fmt: skip
+        return np.concatenate(parts)
+
+    peer = least_squares(rows, [1, 1], xtol=1e-15, ftol=1e-15, gtol=1e-15)
+    errors = np.sqrt(np.diag(np.linalg.inv(peer.jac.T @ peer.jac)))
+    np.testing.assert_allclose([fit["a_1"], fit["a_2"]], peer.x, rtol=1e-7)
+    np.testing.assert_allclose([fit.std_errors["a_1"], fit.std_errors["a_2"]], errors, rtol=1e-6)
+
+
+def test_ties_to_what_groups_own(tmp_path: Any) -> None:
+    table = {"x": np.tile(X, 2), "run": np.repeat(["hot", "cold"], 60), "y": np.concatenate([np.exp(-X), 3 * np.exp(-3 * X)])}
+    fit = st.fit("y ~ a*exp(-b*x)", table, start={"a": 1, "b": "a*k", "k": 0.9}, own={"a": "run"})
+    assert fit.ties == {"b_hot": "(a_hot*k)", "b_cold": "(a_cold*k)"} or fit.ties == {"b_hot": "a_hot*k", "b_cold": "a_cold*k"}
+    assert fit["b_cold"] == pytest.approx(3, abs=1e-9)
+    fit.save(tmp_path / "fit.json")
+    assert st.load(tmp_path / "fit.json").summary() == fit.summary()

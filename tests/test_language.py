@@ -232,8 +232,8 @@ def test_what_the_limits_allow(text: str) -> None:
         ("(" * 101 + "x" + ")" * 101, "deeper than 100", 100),
         ("-" * 101 + "x", "deeper than 100", 100),
         ("**".join("a" * 102), "deeper than 100", 301),
-        ("+".join("a" * 1001), "at most 2,000 tokens", 2000),
-        ("a" + " " * 10_000, "at most 10,000", 10_000),
+        ("+".join("a" * 10_001), "at most 20,000 tokens", 20_000),
+        ("a" + " " * 100_000, "at most 100,000", 100_000),
     ],
 )
 def test_refused_with_a_sentence_and_a_place(text: str, match: str, position: int) -> None:

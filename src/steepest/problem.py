@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steepest.calculus.derivation import Derivation
-from steepest.data.read import read_table
 from steepest.data.table import Columns
 from steepest.descent.descend import Callback
 from steepest.descent.objective import Array, Objective
@@ -52,6 +51,10 @@ class Problem:
     from them come the errors of a fit, whatever its residuals are. `constants`: named numbers. `missing`: "refuse" or "drop" rows
     with missing values.
 
+    `formula` and `data` may be lists, for several responses and several sets of rows that share parameters; then `weights` and
+    `sigma` may be lists, too. `own`: a parameter → the column whose labels have one each, or with several sets the names of
+    parameters. See docs/several.md.
+
     `.derivation` holds the mathematics: `.text()`, `.latex()`; `.loss`, `.gradient`, `.hessian` are SymPy expressions of one row.
 
     Raises FormulaError, DataError, OptionError.
@@ -63,17 +66,18 @@ class Problem:
 
     def __init__(
         self,
-        formula: str,
+        formula: str | Sequence[str],
         data: Any,
         loss: str = "mse",
         start: Mapping[str, Any] | Sequence[float] | RandomStart | None = None,
         *,
-        weights: Sequence[float] | str | None = None,
-        sigma: Sequence[float] | float | str | None = None,
+        weights: Sequence[Any] | str | None = None,
+        sigma: Sequence[Any] | float | str | None = None,
         constants: Mapping[str, float] | None = None,
         missing: str = "refuse",
+        own: Mapping[str, str] | Sequence[str] | None = None,
     ) -> None:
-        self._posed = Posed(formula, data, loss, start, weights, sigma, constants, missing)
+        self._posed = Posed(formula, data, loss, start, weights, sigma, constants, missing, own)
         self._say(self._posed.warnings)
 
     @property
@@ -181,14 +185,16 @@ class Problem:
 
         return over_rows(self.derivation, self.columns.arrays, self.weights)
 
-    def predict(self, theta: Any, new: Any = None) -> Array:
+    def predict(self, theta: Any, new: Any = None, set: Any = None) -> Array:
         """The model's values yhat, (rows,), on the problem's data or on `new` data, which need no response.
+
+        `set`: of several sets or groups, the label of the one that all `new` rows are of, where no column says it.
 
         For `logistic` these are log-odds, for `poisson` logs of the mean: what the formula says.
         """
         from steepest.fitting.predict import predict
 
-        return predict(self.derivation, self._posed.vector(theta), self.columns if new is None else read_table(new))
+        return predict(self.derivation, self._posed.vector(theta), self.columns if new is None else self._posed.opened(new, set))
 
     def descend(
         self, method: str = "gd", lr: Any = "auto", steps: int | None = None, batch: Any = "full", engine: str = "auto", *,
@@ -228,7 +234,8 @@ class Problem:
         )  # fmt: skip
         if validation is None:
             return run(self.objective, self._posed.start, options, self.recipe(), start)
-        through, held = held_out(validation, seed, self.objective)
+        held_rows = validation if isinstance(validation, float) else self._posed.opened(validation)
+        through, held = held_out(held_rows, seed, self.objective)
         recipe = self.recipe() | {"validation": validation if isinstance(validation, float) else "data"}
         return replace(run(through, self._posed.start, options, recipe, start), held=held)
 

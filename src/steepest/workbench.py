@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from steepest.descent.sets import Sets
 from steepest.descent.trace import Trace
 from steepest.errors import DataError, OptionError
 from steepest.problem import Problem
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
     from steepest.fitting.result import Fit
 
 
-def fit(formula: str, data: Any, loss: str = "mse", start: Any = None, **options: Any) -> Fit:
-    """Fits a formula to data in one call: `Problem(formula, data, loss, start, …).fit()`.
+def fit(formula: str | Sequence[str], data: Any, loss: str = "mse", start: Any = None, **options: Any) -> Fit:
+    """Fits a formula to data in one call: `Problem(formula, data, loss, start, …).fit()`. Both may be lists: docs/several.md.
 
     >>> round(fit("y ~ w*x", "@triples").parameters["w"], 12)
     3.0
@@ -35,21 +37,21 @@ def rerun(path: str | Path, data: Any = None) -> Trace:
     recipe = read(path).recipe
     if "by_hand" in recipe:
         raise OptionError("this descent was stepped by hand, with several settings, which its recipe lists: step it again")
-    source = str(recipe["data"])
-    if data is None and not (source.startswith("@") or Path(source).suffix in (".csv", ".tsv", ".parquet")):
-        raise OptionError(f"the recipe does not say which data it ran on ({source}): give data=")
-    bounds = {name: dict(zip(("min", "max"), pair, strict=True)) for name, pair in recipe.get("bounds", {}).items()}
-    start = {
-        name: {"value": value, "fixed": name in recipe["fixed"], **bounds.get(name, {})} for name, value in recipe["start"].items()
-    }
+    sets = Sets.of(recipe["sets"]) if recipe.get("sets") else None
+    sources = sets.data if sets else (str(recipe["data"]),)
+    if data is None and not all(
+        source.startswith("@") or Path(source).suffix in (".csv", ".tsv", ".parquet") for source in sources
+    ):
+        raise OptionError(f"the recipe does not say which data it ran on ({', '.join(dict.fromkeys(sources))}): give data=")
+    formula, own = (sets.as_given, sets.own) if sets else (recipe["formula"], None)
     sigma = recipe.get("sigma")
     if (recipe["weighted"] and recipe["weights"] is None and sigma is None) or sigma is True:
         raise OptionError(
             "the weights of this descent were given as numbers, which its recipe does not hold: descend again with them"
         )
     problem = Problem(
-        recipe["formula"], source if data is None else data, recipe["loss"], start,
-        weights=recipe["weights"], sigma=sigma, constants=recipe["constants"], missing=recipe["missing"],
+        formula, (sources if len(set(sources)) > 1 else sources[0]) if data is None else data, recipe["loss"], started(recipe),
+        weights=recipe["weights"], sigma=sigma, constants=recipe["constants"], missing=recipe["missing"], own=own,
     )  # fmt: skip
     if problem.recipe()["fingerprint"] != recipe["fingerprint"]:
         raise DataError(f"the data are not those of {str(path)!r}: their fingerprint differs")
@@ -62,6 +64,14 @@ def rerun(path: str | Path, data: Any = None) -> Trace:
     if recipe["outcome"] in ("time", "stopped"):
         options |= {"steps": int(recipe["position"]["steps"]), "seconds": None, "epochs": None}
     return problem.descend(**options, **place)
+
+
+def started(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The start in a recipe, with what is fixed and what is bounded."""
+    bounds = {name: dict(zip(("min", "max"), pair, strict=True)) for name, pair in recipe.get("bounds", {}).items()}
+    return {
+        name: {"value": value, "fixed": name in recipe["fixed"], **bounds.get(name, {})} for name, value in recipe["start"].items()
+    }
 
 
 def load(path: str | Path, problem: Problem | None = None) -> Fit:

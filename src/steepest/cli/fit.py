@@ -9,11 +9,12 @@ import typer
 from steepest.cli import options
 from steepest.cli.output import report, say, say_json, write
 from steepest.errors import OptionError, unknown
+from steepest.fitting.by_set import set_rows
 from steepest.fitting.intervals import KINDS, Intervals
 from steepest.fitting.result import Fit
 from steepest.show.fitted import EXPORTS
 from steepest.show.picture import SUFFIXES
-from steepest.show.tables import Rows, fit_rows, found_something, number
+from steepest.show.tables import Rows, fit_rows, found_something, number, text_table
 
 Starts = Annotated[int, options.option("--starts", "N", "Search from N starts around the given one; keep the lowest minimum.")]
 Seed = Annotated[int, options.option("--seed", "N", "Seed of the other starts.")]
@@ -28,7 +29,7 @@ KEYS = ("parameters", "std_errors", "loss", "outcome", "sentence", "recipe")
 
 def fit(
     formula: options.FormulaText,
-    data: options.DataText,
+    data: options.DataFiles,
     loss: options.Loss = "mse",
     start: options.Start = "",
     fix: options.Fix = "",
@@ -39,6 +40,7 @@ def fit(
     sigma: options.Sigma = "",
     constants: options.Constants = "",
     missing: options.Missing = "refuse",
+    own: options.Own = "",
     starts: Starts = 1,
     seed: Seed = 0,
     plot: options.Plot = "",
@@ -54,19 +56,22 @@ def fit(
 
     Example: steepest fit "y ~ exp(-b1*x)/(b2 + b3*x)" @chwirut1 --plot fit.png
 
+    Several responses: "u ~ a*exp(-k*t); v ~ c*(1 - exp(-k*t))". Several files: a parameter in --own has a value for each.
+
     Exit code: 0 converged, 1 an error or not converged, 2 wrong usage, 3 nonfinite.
     """
     options.check_target(plot, "--plot", SUFFIXES)
     options.check_target(save, "--save", (".json",))
     check_words(intervals, level, export)
     problem = options.make_problem(
-        formula, data, loss, start, fix, weights, constants, missing, sigma=sigma, low=low, high=high, tie=tie
+        formula, data, loss, start, fix, weights, constants, missing, sigma=sigma, low=low, high=high, tie=tie, own=own
     )
     result = problem.fit(starts, seed)
     found = found_something(result)
     ends = result.intervals(options.real(level or "0.95", "--level") or 0, intervals) if intervals else None
     if as_json:
         more: dict[str, Any] = {"intervals": ends.to_dict()} if ends else {}
+        more |= {"sets": [line._asdict() for line in result.sets]} if result.sets else {}
         more |= {"export": result.export(export)} if export and found else {}
         say_json({key: getattr(result, key) for key in KEYS} | more)
     elif export and found:
@@ -74,6 +79,8 @@ def fit(
     elif not quiet:
         loss_line = [f"loss {result.loss:.10g}"] if found else []
         report(result.recipe, rows(result, ends), [*loss_line, result.sentence, *(ends.notes if ends and found else ())])
+        if result.sets and found:
+            say(f"\n{text_table(set_rows(result.sets))}")
     write(save, result.save, as_json or quiet)
     write(plot, result.plot, as_json or quiet)
     raise typer.Exit(EXIT_CODES[result.outcome])

@@ -13,11 +13,12 @@ import typer
 from steepest.data.read import read_table
 from steepest.data.table import Table
 from steepest.descent.parameters import random
+from steepest.descent.together import together
 from steepest.errors import FormulaError, OptionError, unknown
 from steepest.io import check_suffix, check_writable
-from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
 from steepest.language.names import printable
+from steepest.language.rewrite import separated
 from steepest.problem import Problem
 
 
@@ -47,6 +48,13 @@ Fix = Annotated[str, option("--fix", "a,b", "Parameters that stay at their start
 Weights = Annotated[str, option("--weights", "COLUMN", "The column that weighs the rows.")]
 Sigma = Annotated[str, option("--sigma", "COLUMN", "The column with the standard errors of the responses, or one number for all.")]
 Constants = Annotated[str, option("--constants", "g=9.81", "Names in the formula that stand for numbers.")]
+DataFiles = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="DATA...", help="A .csv, .tsv or .parquet file, or @name of a shipped example; several are fitted together."
+    ),
+]
+Own = Annotated[str, option("--own", "a=run", "Parameters with a value of their own for each label in a column; for each file: a.")]
 Missing = Annotated[
     str, option("--missing", "refuse|drop", "What to do with rows that have a missing value: refuse (the default).")
 ]
@@ -145,6 +153,19 @@ def check_target(path: str, flag: str, suffixes: tuple[str, ...]) -> None:
         raise OptionError(f"{flag}: {error}") from None
 
 
+def own_of(text: str, sets: int) -> dict[str, str] | list[str]:
+    """`a=run,c=run`: the column of each parameter; or, with several sets, `a,c`: names alone."""
+    parts = names(text, "--own")
+    columns = {name.strip(): column.strip() for name, equals, column in (part.partition("=") for part in parts) if equals}
+    if columns and (len(columns) < len(parts) or not all((*columns, *columns.values()))):
+        raise OptionError(
+            f"--own is '{printable(text, 40)}': give a column for each parameter, --own a=run,c=run, or none, --own a,c"
+        )
+    if parts and not columns and sets == 1:
+        raise OptionError(f"--own {printable(text, 40)}: say which column tells the groups of rows apart, as --own {parts[0]}=run")
+    return columns or parts
+
+
 def table_of(formula: str, data: str) -> Table:
     """The table of the data of a command."""
     if "~" in data and "~" not in formula:
@@ -154,7 +175,7 @@ def table_of(formula: str, data: str) -> Table:
 
 def make_problem(
     formula: str,
-    data: str,
+    data: str | list[str],
     loss: str,
     start: str,
     fix: str,
@@ -168,10 +189,16 @@ def make_problem(
     tie: str = "",
     draw: tuple[str, int] | None = None,
     exact: bool = False,
+    own: str = "",
 ) -> Problem:
     """The problem that the words of a command stand for. `draw`: a distribution and a seed; `exact` keeps fractions."""
-    table = table_of(formula, data)
-    parameters = parse_formula(formula, table.names, pairs(constants, "--constants")).parameters
+    files = [data] if isinstance(data, str) else data
+    tables, formulas = [table_of(formula, one) for one in files], separated(formula)
+    given_data: Any = tables if len(tables) > 1 else tables[0]
+    given_formula: Any = formulas if len(formulas) > 1 else formula
+    own_columns = own_of(own, max(len(tables), len(formulas)))
+    whole = together(given_formula, given_data, own_columns, constants=pairs(constants, "--constants"))
+    table, parameters = whole.table, (*whole.formula.parameters, *whole.names)
     kind: Callable[[Fraction], Any] = Fraction if exact else float
     given: Any = {name: kind(value) for name, value in pairs(start, "--start").items()}
     for key, flag, text in (("min", "--min", low), ("max", "--max", high)):
@@ -201,8 +228,8 @@ def make_problem(
         given = random(*draw)
     numbers: dict[str, Any] = {**pairs(constants, "--constants")}
     return Problem(
-        formula, table, loss, given or None,
-        weights=weights or None, sigma=errors(sigma, table), constants=numbers, missing=missing,
+        given_formula, given_data, loss, given or None,
+        weights=weights or None, sigma=errors(sigma, table), constants=numbers, missing=missing, own=own_columns,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from steepest.data.csv_cells import LONG, Cells, is_number
+from steepest.data.csv_cells import LONG, MISSING, Cells, is_number
 from steepest.data.table import Array, Reading, Table, counted, listed, quoted, reading, row_index
 from steepest.errors import DataError
 
@@ -56,7 +56,7 @@ def open_csv(path: Path, source: str) -> Table:
     file = file._replace(header=header, header_lines=lines, said=said, plain=not quotes)
     _check_header(file)
     names = tuple(name for name in header if name)
-    return Table(names, source, partial(_read, file))
+    return Table(names, source, partial(_read, file), raw=partial(_raw, file))
 
 
 def _check_header(file: _File) -> None:
@@ -130,6 +130,16 @@ def _read(file: _File, names: tuple[str, ...]) -> Reading:
     done = {name: column.finish(file.source) for name, column in columns.items()}
     read = reading(done, lambda row: f"line {lines[row]}")
     return read._replace(warnings=(*file.said, *read.warnings))
+
+
+def _raw(file: _File, name: str) -> Array | list[str | None]:
+    """The cells of one column: numbers where all are, else texts. None is a missing one."""
+    place = file.header.index(name)
+    cells = [row[place].strip() if len(row) == len(file.header) else "" for row, _ in islice(_rows(file), 1, None)]
+    known = [None if cell in MISSING else cell for cell in cells]
+    if all(cell is None or is_number(cell) for cell in known):
+        return np.array([np.nan if cell is None else float(cell) for cell in known])
+    return known
 
 
 def _rows(file: _File) -> Iterator[tuple[list[str], int]]:

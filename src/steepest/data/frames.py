@@ -31,7 +31,7 @@ def open_frame(data: object, source: str | None) -> Table | None:
     except (nw.exceptions.NarwhalsError, TypeError, ValueError) as error:
         raise DataError(f"the frame cannot be used: {str(error).splitlines()[0]}") from error
     source = source or f"{frame.implementation.name.lower()} frame"
-    return Table(names, source, lambda asked: read_frame(data, source, asked))
+    return Table(names, source, lambda asked: read_frame(data, source, asked), raw=lambda name: frame[name].to_native())
 
 
 def read_frame(data: object, source: str, names: tuple[str, ...]) -> Reading:

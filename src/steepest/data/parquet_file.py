@@ -22,13 +22,18 @@ def open_parquet(path: Path, source: str) -> Table:
     for name in names:
         if names.count(name) > 1:
             raise DataError(f"{source}: two columns are named {quoted(name)}.\nRename one of them.")
-    return Table(names, source, partial(_read, path, source))
+    return Table(names, source, partial(_read, path, source), raw=partial(_raw, path, source))
 
 
 def _read(path: Path, source: str, names: tuple[str, ...]) -> Reading:
     with _opened(path, source) as file:
         table = file.read(columns=list(names))
     return read_frame(table, source, names)
+
+
+def _raw(path: Path, source: str, name: str) -> Any:
+    with _opened(path, source) as file:
+        return file.read(columns=[name]).column(name)
 
 
 @contextmanager

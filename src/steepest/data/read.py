@@ -60,12 +60,19 @@ def _file(path: Path, source: str) -> Table:
         table = reader(path, source)
     except OSError as error:
         raise _closed(source, error) from error
-    return replace(table, read=partial(_read_file, table))
+    return replace(table, read=partial(_read_file, table), raw=partial(_raw_file, table))
 
 
 def _read_file(table: Table, names: tuple[str, ...]) -> Reading:
     try:
         return table.read(names)
+    except OSError as error:
+        raise _closed(table.source, error) from error
+
+
+def _raw_file(table: Table, name: str) -> Any:
+    try:
+        return table.raw(name) if table.raw else table.read((name,)).arrays[name]
     except OSError as error:
         raise _closed(table.source, error) from error
 
@@ -86,7 +93,8 @@ def _mapping(data: Mapping[Any, Any], source: str) -> Table:
     for key in data:
         if not isinstance(key, str):
             raise DataError(f"{source}: the name of a column must be a str, not {quoted(str(key))} ({type(key).__name__})")
-    return Table(tuple(data), source, partial(_read_mapping, dict(data), source))
+    held = dict(data)
+    return Table(tuple(held), source, partial(_read_mapping, held, source), raw=held.__getitem__)
 
 
 def _read_mapping(data: dict[str, Any], source: str, names: tuple[str, ...]) -> Reading:

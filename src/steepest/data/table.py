@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,7 @@ class Columns:
         """The first few columns, as they are."""
         return replace(self, names=self.names[:count], arrays=self.arrays[:count])
 
-    def rows_of(self, numbers: Array) -> Columns:
+    def rows_of(self, numbers: NDArray[Any]) -> Columns:
         """The same columns with some of their rows, by number."""
         return replace(self, arrays=tuple(np.ascontiguousarray(array[numbers]) for array in self.arrays))
 
@@ -70,7 +70,8 @@ class Columns:
 class Table:
     """Named columns that are read when they are asked for.
 
-    `start`, `formula` and `loss` are those of a shipped example, empty otherwise.
+    `start`, `formula` and `loss` are those of a shipped example, empty otherwise. `raw` gives a column as the source holds it, for
+    one of labels; where there is none, its numbers are its labels.
     """
 
     names: tuple[str, ...]
@@ -79,6 +80,7 @@ class Table:
     start: Mapping[str, float] = field(default_factory=dict)
     formula: str = ""
     loss: str = ""
+    raw: Callable[[str], Any] | None = field(default=None, repr=False)
 
     def columns(self, names: Sequence[str], missing: str = "refuse") -> Columns:
         """Reads these columns.
@@ -95,10 +97,14 @@ class Table:
         asked = tuple(dict.fromkeys(names))
         if not asked:
             raise DataError(f"{self.source}: no column was asked for")
-        for name in asked:
+        self.check(asked)
+        return _settled(self.read(asked), asked, self.source, missing)
+
+    def check(self, names: Sequence[str]) -> None:
+        """Raises DataError for a name that is no column."""
+        for name in names:
             if name not in self.names:
                 raise DataError(self._not_found(name))
-        return _settled(self.read(asked), asked, self.source, missing)
 
     def _not_found(self, name: str) -> str:
         trimmed = [other for other in self.names if other.strip() == name.strip()]
@@ -129,15 +135,7 @@ def counted(number: int, noun: str) -> str:
 
 def _settled(reading: Reading, names: tuple[str, ...], source: str, missing: str) -> Columns:
     arrays = [reading.arrays[name] for name in names]
-    rows = len(arrays[0])
-    for name, array in zip(names, arrays, strict=True):
-        if len(array) != rows:
-            raise DataError(
-                f"{source}: columns of different length, {quoted(names[0])} has {counted(rows, 'row')} and"
-                f" {quoted(name)} has {len(array):,}.\nGive one value per row in each."
-            )
-    if not rows:
-        raise DataError(f"{source} has no rows")
+    rows = rows_of(reading, names, source)
     warnings = reading.warnings
     good = np.logical_and.reduce([np.isfinite(array) for array in arrays])
     dropped = rows - int(np.count_nonzero(good))
@@ -153,6 +151,20 @@ def _settled(reading: Reading, names: tuple[str, ...], source: str, missing: str
     for array in arrays:
         array.setflags(write=False)
     return Columns(names, tuple(arrays), source, dropped, warnings)
+
+
+def rows_of(reading: Reading, names: Sequence[str], source: str) -> int:
+    """How many rows these columns have. Raises DataError for none, or for columns of different length."""
+    rows = len(reading.arrays[names[0]])
+    for name in names:
+        if len(reading.arrays[name]) != rows:
+            raise DataError(
+                f"{source}: columns of different length, {quoted(names[0])} has {counted(rows, 'row')} and"
+                f" {quoted(name)} has {len(reading.arrays[name]):,}.\nGive one value per row in each."
+            )
+    if not rows:
+        raise DataError(f"{source} has no rows")
+    return rows
 
 
 def listed(names: Sequence[str]) -> str:

@@ -10,19 +10,20 @@ from typing import Any
 
 from steepest._version import __version__
 from steepest.calculus.derivation import Derivation
-from steepest.data.read import read_table
+from steepest.data.table import Table
 from steepest.descent.condensed.objective import CondensedObjective, Factor
 from steepest.descent.objective import Array, Objective
 from steepest.descent.parameters import FREE, read_start
 from steepest.descent.responses import check_responses
-from steepest.descent.ties import tied, ties_of
+from steepest.descent.set_starts import shipped_start
+from steepest.descent.sets import opened
+from steepest.descent.ties import ties_of
+from steepest.descent.together import together
 from steepest.descent.trace import Trace
-from steepest.descent.weights import read_sigma, read_weights
+from steepest.descent.weights import plain_weights, read_sigma, read_weights
 from steepest.engines.table import kernels
 from steepest.errors import OptionError
-from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
-from steepest.ready.model import start_of
 
 
 class Posed:
@@ -30,38 +31,42 @@ class Posed:
 
     def __init__(
         self,
-        formula: str,
+        formula: str | Sequence[str],
         data: Any,
         loss: str,
         start: Any,
-        weights: Sequence[float] | str | None,
-        sigma: Sequence[float] | float | str | None,
+        weights: Sequence[Any] | str | None,
+        sigma: Sequence[Any] | float | str | None,
         constants: Mapping[str, float] | None,
         missing: str,
+        own: Mapping[str, str] | Sequence[str] | None,
     ) -> None:
-        table = read_table(data)
         ties, start = ties_of(start)
-        text, self.ties = tied(formula, ties, table.names, constants or {}, start or () if ties else ())
-        self.formula = parse_formula(text, table.names, constants)
+        given, what = (weights, "weights") if sigma is None else (sigma, "sigma")
+        whole = together(formula, data, own, given, what, constants, ties, start if isinstance(start, Mapping) else ())
+        self.formula, self.sets, self.ties, table = whole.formula, whole.sets, whole.ties, whole.table
         self.derivation = Derivation(self.formula, parse_loss(loss))
         self.constants = dict(constants or {})
         self._missing = missing
-        self._weights, self._sigma = weights, self._errors(sigma, weights)
-        given = weights if sigma is None else sigma
-        columns = table.columns([*self.formula.columns, *([given] if isinstance(given, str) else [])], missing=missing)
+        self._check_errors(sigma, weights)
+        named = plain_weights(given) if isinstance(whole.given, str) else None
+        self._weights: Any = named if sigma is None else None
+        self._sigma: Any = None if sigma is None else named or True
+        columns = table.columns([*self.formula.columns, *([whole.given] if isinstance(whole.given, str) else [])], missing=missing)
         self.columns = columns.first(len(self.formula.columns))
+        whole.check(self.columns)
         check_responses(self.derivation, self.columns)
-        numbers = columns.arrays[columns.names.index(given)] if isinstance(given, str) else given
+        numbers = columns.arrays[columns.names.index(whole.given)] if isinstance(whole.given, str) else whole.given
         read = read_weights if sigma is None else read_sigma
         self.weights = None if numbers is None else read(numbers, columns.rows)
-        shipped = start_of(formula, table, self.columns, self.weights)
-        self.start = read_start(start, self.parameters, shipped)
+        shipped = shipped_start(whole, self.columns, self.weights)
+        self.start = read_start(self.spread(start), self.parameters, shipped)
         self.warnings = [*self.formula.warnings, *columns.warnings]
         self._objectives: dict[tuple[Any, ...], Objective] = {}
 
-    def _errors(self, sigma: Any, weights: Any) -> Any:
+    def _check_errors(self, sigma: Any, weights: Any) -> None:
         if sigma is None:
-            return None
+            return
         if weights is not None:
             raise OptionError("weights= and sigma= are both given: sigma gives the weights 1/sigma², leave weights= out")
         loss = self.derivation.criterion
@@ -70,7 +75,6 @@ class Posed:
                 f"sigma= belongs to the losses mse, half-mse and sse, and this is {loss.name}:\n"
                 "divide both sides of the formula by the errors instead, as in 'y/s ~ (a + b*x)/s'"
             )
-        return sigma
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -87,8 +91,17 @@ class Posed:
         if self.start.bounds:
             raise OptionError(f"{what} at the loss without bounds: leave min and max out of the start")
 
+    def spread(self, given: Any) -> Any:
+        """A mapping by name, where the value of an own parameter goes to all that it became."""
+        return self.sets.spread(given) if self.sets else given
+
+    def opened(self, data: Any, label: Any = None) -> Table:
+        """New data, with codes for the labels of groups; see `Sets.opened`."""
+        return opened(data, self.sets, label)
+
     def theta(self, given: Any, what: str = "theta") -> tuple[Any, ...]:
         """All parameters in order, from a mapping that names them all, or a vector. Raises OptionError."""
+        given = self.spread(given)
         if isinstance(given, Mapping) and (missing := [name for name in self.parameters if name not in given]):
             raise OptionError(f"{what} has no value for {', '.join(missing)}")
         return read_start(given, self.parameters, {}, what).values
@@ -99,7 +112,7 @@ class Posed:
 
     def point(self, at: Any) -> tuple[Any, ...]:
         """The start, what `at` puts over it, or the end of a trace."""
-        at = {**self.started_at, **at} if isinstance(at, Mapping) else at.final if isinstance(at, Trace) else at
+        at = {**self.started_at, **self.spread(at)} if isinstance(at, Mapping) else at.final if isinstance(at, Trace) else at
         return self.theta(self.start.values if at is None else at, "at")
 
     def point_vector(self, at: Any) -> Array:
@@ -139,9 +152,10 @@ class Posed:
             "data": self.columns.source,
             "rows": self.columns.rows,
             "weighted": self.weights is not None,
-            "weights": self._weights if isinstance(self._weights, str) else None,
-            "sigma": self._sigma if isinstance(self._sigma, str) else None if self._sigma is None else True,
+            "weights": self._weights,
+            "sigma": self._sigma,
             "missing": self._missing,
+            "sets": self.sets and self.sets.to_dict(),
             "constants": {name: float(value) for name, value in self.constants.items()},
             "start": {name: float(value) for name, value in self.started_at.items()},
             "ties": self.ties,

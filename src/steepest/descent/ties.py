@@ -30,34 +30,56 @@ def is_tie(entry: Any) -> bool:
 
 
 def tied(
-    text: str, ties: Mapping[str, str], columns: Sequence[str], constants: Mapping[str, Any], started: Collection[str]
-) -> tuple[str, dict[str, str]]:
-    """The formula without its tied parameters, and the ties in free parameters alone.
+    formulas: Sequence[tuple[str, Sequence[str]]], ties: Mapping[str, str], constants: Mapping[str, Any], started: Collection[str]
+) -> tuple[list[str], dict[str, str]]:
+    """Formulas, each with the names of its columns, without the tied parameters; and the ties in free parameters alone.
 
-    A tie may name parameters of the formula, constants, other ties, and new parameters that have a start. Raises FormulaError where
-    it is no expression, OptionError for an unknown name, a column, and ties in a circle.
+    A tie may name parameters of the formulas, constants, other ties, and new parameters that have a start. Raises FormulaError
+    where it is no expression, OptionError for an unknown name, a column, and ties in a circle.
     """
+    texts = [text for text, _ in formulas]
     if not ties:
-        return text, {}
-    parameters = parse_formula(text, columns, constants).parameters
+        return texts, {}
+    parameters = list(dict.fromkeys(p for text, names in formulas for p in parse_formula(text, names, constants).parameters))
+    columns = {name for _, names in formulas for name in names}
     known = {*parameters, *started, *constants}
     for name, tie in ties.items():
         if name not in parameters:
             raise OptionError(f"start: {unknown('parameter', printable(name), parameters)}")
-        for other in names_in(name, tie):
-            if other in columns:
-                raise OptionError(f"'{printable(name)}' is tied to the column '{printable(other)}': write it into the formula")
-            if other not in known:
-                raise OptionError(
-                    f"'{printable(name)}' is tied to '{printable(tie)}': {unknown('parameter', other, sorted(known))}"
-                )
+        check_names(name, tie, columns, known)
     resolved = dict(ties)
     for _ in ties:
         resolved = {name: substituted(tie, ties) for name, tie in resolved.items()}
     for name, tie in resolved.items():
         if any(other in ties for other in names_in(name, tie)):
             raise OptionError(f"'{printable(name)}' is tied in a circle: {', '.join(f'{n} = {t}' for n, t in ties.items())}")
-    return substituted(text, resolved), resolved
+    return [substituted(text, resolved) for text in texts], resolved
+
+
+def check_names(name: str, tie: str, columns: Collection[str], known: Collection[str]) -> None:
+    """Refuses what a tie may not name."""
+    for other in names_in(name, tie):
+        if other in columns:
+            raise OptionError(f"'{printable(name)}' is tied to the column '{printable(other)}': write it into the formula")
+        if other not in known:
+            what = f"'{printable(name)}' is tied to '{printable(tie)}'"
+            raise OptionError(f"{what}: {unknown('parameter', printable(other), sorted(known))}")
+
+
+def ties_of_groups(ties: Mapping[str, str], own: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Each tie to an own parameter once for each of its labels; `own`: parameter → those that it became.
+
+    Where it joins parameters of different groups, no single value stands for it, and it is left out.
+    """
+    found: dict[str, str] = {}
+    for name, tie in ties.items():
+        used = [other for other in names_in(name, tie) if other in own]
+        labels = {tuple(new[len(other) :] for new in own[other]) for other in used}
+        if not used:
+            found[name] = tie
+        for label in labels.pop() if len(labels) == 1 else ():
+            found[name + label] = substituted(tie, {other: other + label for other in used})
+    return found
 
 
 def names_in(name: str, tie: str) -> tuple[str, ...]:

@@ -11,6 +11,13 @@ from steepest.descent.trace import frozen
 from steepest.errors import OptionError
 
 
+def plain_weights(given: Any) -> Any:
+    """What a recipe can hold of weights by column: the name of one, or for several sets a name or a number each; else None."""
+    if given is None or isinstance(given, str | int | float):
+        return given if isinstance(given, str) else None
+    return list(given) if all(isinstance(one, str | int | float) for one in given) else None
+
+
 def read_weights(given: Any, rows: int) -> Array:
     """Non-negative finite weights, one a row, not all zero."""
     weights = one_a_row("weights", given, rows)

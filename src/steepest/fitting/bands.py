@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.data.read import read_table
 from steepest.data.table import Columns, Table
 from steepest.descent.objective import Array
 from steepest.descent.weights import read_sigma
@@ -45,7 +44,7 @@ def band(fit: Fit, new: Any, level: float, kind: str) -> Band:
             f"kind is 'prediction', which needs a quadratic loss, and this is {fit.problem['loss']}: 'confidence' is known"
         )
     wide = quantile(fit, level)
-    data = fit.objective.columns if new is None else read_table(new)
+    data = fit.objective.columns if new is None else fit.opened(new)
     yhat = predict(fit.objective.derivation, fit.theta, data)
     variance = variances(fit, data)
     if kind == "prediction":

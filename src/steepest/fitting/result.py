@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.read import read_table
+from steepest.data.table import Table
 from steepest.descent.objective import Array, Objective
 from steepest.descent.parameters import Box
+from steepest.descent.sets import Sets, opened
 from steepest.errors import OptionError, unknown
 from steepest.fitting import saved
 from steepest.fitting.bands import Band, band
+from steepest.fitting.by_set import SetLine, by_set
 from steepest.fitting.derived import Estimate, quantity
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.intervals import Intervals, intervals
@@ -258,13 +260,30 @@ class Fit:
         """Of the residuals: runs, Durbin-Watson, Shapiro-Wilk, the largest leverage and Cook's distance, in plain words."""
         return residual_tests(self)
 
-    def predict(self, new: Any = None) -> Array:
+    def predict(self, new: Any = None, set: Any = None) -> Array:
         """The model's values yhat, (rows,), on the fitted data, or on `new` data with the model's predictors.
+
+        `set`: of several sets or groups, the label of the one that all `new` rows are of, where no column says it.
 
         For `logistic` these are log-odds, for `poisson` logs of the mean: what the formula says.
         """
-        data = self.objective.columns if new is None else read_table(new)
+        data = self.objective.columns if new is None else self.opened(new, set)
         return predict(self.objective.derivation, self.theta, data)
+
+    def opened(self, new: Any, set: Any = None) -> Table:
+        """New data as the formula reads them."""
+        return opened(new, self.together, set)
+
+    @cached_property
+    def together(self) -> Sets | None:
+        """How several sets or groups of rows became one; None where there is no more than one."""
+        plain = self.problem.get("sets")
+        return Sets.of(plain) if plain else None
+
+    @cached_property
+    def sets(self) -> tuple[SetLine, ...]:
+        """How well each set or group of rows is fitted: `.column`, `.label`, `.rows`, `.rss`, `.rms`; empty for one."""
+        return by_set(self)
 
     def summary(self) -> str:
         """A table of the parameters, as R's `summary` of a fit has it, how good the fit is, and how it ended."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -13,8 +14,10 @@ import numpy as np
 from steepest.calculus.derivation import Derivation
 from steepest.descent.objective import Array, Objective
 from steepest.descent.parameters import is_finite
+from steepest.descent.sets import Sets
 from steepest.engines.table import Kernels, kernels
 from steepest.errors import DataError, OptionError
+from steepest.fitting.by_set import SetLine
 from steepest.fitting.statistics import Statistics
 from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
@@ -63,6 +66,7 @@ def to_dict(fit: Fit) -> dict[str, Any]:
         "reason": fit.reason,
         "sentence": fit.sentence,
         "method": fit.method,
+        "sets": [[plain(value) if isinstance(value, float) else value for value in line] for line in fit.sets],
         "columns": list(fit.objective.derivation.formula.columns),
         "recipe": fit.recipe,
     }
@@ -108,7 +112,7 @@ def load(path: str | Path, objective: Objective | None = None, recipe: Mapping[s
         raise held.damaged("outcome", f"is none of {', '.join(OUTCOMES)}")
     known = held.mapping("statistics")
     numbers = {name: held.number(known.get(name), name) for name in Statistics._fields}
-    vars(fit).update(recipe=dict(made_of), statistics=Statistics(**numbers))
+    vars(fit).update(recipe=dict(made_of), statistics=Statistics(**numbers), sets=lines_of(held))
     return fit
 
 
@@ -158,7 +162,20 @@ def compare(made_of: Mapping[str, Any], recipe: Mapping[str, Any], path: str) ->
 def derivation_of(held: Held, made_of: Mapping[str, Any]) -> Derivation:
     constants = {name: held.number(value, f"constant {name}") for name, value in made_of["constants"].items()}
     columns = held.texts(held.get("columns"), "columns")
-    return Derivation(parse_formula(made_of["formula"], columns, constants), parse_loss(made_of["loss"]))
+    text = Sets.of(made_of["sets"]).text if made_of.get("sets") else made_of["formula"]
+    formula = parse_formula(text, columns, constants)
+    return Derivation(replace(formula, text=made_of["formula"]), parse_loss(made_of["loss"]))
+
+
+def lines_of(held: Held) -> tuple[SetLine, ...]:
+    """How well each set was fitted."""
+    lines = held.values.get("sets", [])
+    if not isinstance(lines, list) or not all(isinstance(line, list) and len(line) == len(SetLine._fields) for line in lines):
+        raise held.damaged("sets", "is no table")
+    return tuple(
+        SetLine(str(column), str(label), int(held.number(rows, "rows of a set") or 0), *(held.number(v, "sets") for v in others))
+        for column, label, rows, *others in lines
+    )
 
 
 class Held:

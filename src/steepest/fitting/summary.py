@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from steepest.fitting.by_set import set_rows
 from steepest.language.names import printable
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 def summary(fit: Fit) -> str:
     """The formula, the table of parameters, how good the fit is and how it ended."""
     head = f"{printable(fit.problem['formula'], 2_000)}   ({fit.problem['loss']}, {fit.rows:,} rows)"
-    return "\n".join([head, "", columns(summary_rows(fit)), "", *quality(fit), f"{fit.outcome}: {fit.reason}"])
+    sets = [columns(set_rows(fit.sets)), ""] if fit.sets else []
+    return "\n".join([head, "", columns(summary_rows(fit)), "", *sets, *quality(fit), f"{fit.outcome}: {fit.reason}"])
 
 
 def summary_rows(fit: Fit) -> list[tuple[str, ...]]:

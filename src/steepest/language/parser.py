@@ -22,7 +22,7 @@ from steepest.language.names import printable
 from steepest.language.program import COMPARISONS, Program
 from steepest.language.tokens import Token, name_fault, number, split, tokenize
 
-MAX_TOKENS = 2_000
+MAX_TOKENS = 20_000
 MAX_DEPTH = 100
 
 _STRENGTH = {"+": 10, "-": 10, "*": 20, "/": 20, "**": 40}

@@ -1,8 +1,11 @@
-"""A formula rewritten, token by token: a parameter becomes an expression. No text is ever replaced inside another word."""
+"""A formula rewritten, token by token: a parameter becomes an expression, several formulas become one.
+
+No text is ever replaced inside another word.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from steepest.errors import FormulaError
 from steepest.language.functions import polynomial, reserved
@@ -36,6 +39,41 @@ def substituted(text: str, replacements: Mapping[str, str]) -> str:
             written += [text[end : token.position], parts[token.text]]
             end = token.position + len(token.text)
     return "".join([*written, text[end:]])
+
+
+def choice(column: str, texts: Sequence[str], first: int = 1) -> str:
+    """The expression that is the k-th of these where the column is k, counted from `first`: nested only log2 deep.
+
+    >>> choice("run", ["a_1", "a_2", "a_3"])
+    'where(run < 2, a_1, where(run < 3, a_2, a_3))'
+    """
+    if len(texts) == 1:
+        return texts[0]
+    half = len(texts) // 2
+    low, high = choice(column, texts[:half], first), choice(column, texts[half:], first + half)
+    return f"where({column} < {first + half}, {low}, {high})"
+
+
+def composed(column: str, formulas: Sequence[str]) -> str:
+    """The one formula that is the k-th of these in rows where the column is k.
+
+    >>> composed("set", ["u ~ a*x", "v ~ b*x"]), composed("set", ["y ~ a*x", "y ~ b*x"])
+    ('where(set < 2, u, v) ~ where(set < 2, a*x, b*x)', 'y ~ where(set < 2, a*x, b*x)')
+    """
+    places = [next(token.position for token in tokenize(text) if token.kind == "~") for text in formulas]
+    left = [text[:place].strip() for text, place in zip(formulas, places, strict=True)]
+    right = [text[place + 1 :].strip() for text, place in zip(formulas, places, strict=True)]
+    return f"{left[0] if len(set(left)) == 1 else choice(column, left)} ~ {choice(column, right)}"
+
+
+def separated(text: str) -> list[str]:
+    """Formulas written in one text, with ';' between them.
+
+    >>> separated("u ~ a*x; v ~ b*x")
+    ['u ~ a*x', 'v ~ b*x']
+    """
+    places = [token.position for token in tokenize(text) if token.kind == ";"]
+    return [text[first:end].strip() for first, end in zip([0, *(place + 1 for place in places)], [*places, len(text)], strict=True)]
 
 
 def _held(name: str, replacement: str) -> str:

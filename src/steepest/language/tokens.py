@@ -12,7 +12,7 @@ from typing import NamedTuple
 from steepest.errors import FormulaError
 from steepest.language.names import printable
 
-MAX_LENGTH = 10_000
+MAX_LENGTH = 100_000
 MAX_NAME = 64
 _MAX_DIGITS = 800  # enough for every float64 in full; a longer one would only be a way to spend time
 

@@ -82,7 +82,11 @@ def about(fit: Fit, named: Naming) -> list[str]:
     formula = fit.objective.derivation.formula
     pairs = zip((*formula.parameters, *formula.columns), (*named.parameters, *named.columns), strict=True)
     other = [f"{new} stands for {printable(old)}" for old, new in pairs if old != new]
-    said = (fit.sentence, *other, f"Written by steepest {__version__}.")
+    codes = [
+        f"{printable(group.code)} is {', '.join(f'{k} for {printable(label)}' for k, label in enumerate(group.labels, 1))}"
+        for group in (fit.together.groups if fit.together else ())
+    ]
+    said = (fit.sentence, *other, *codes, f"Written by steepest {__version__}.")
     return [f"# {line}" for text in said for line in textwrap.wrap(printable(text, 2_000), 100)]
 
 

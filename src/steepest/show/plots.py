@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from steepest.descent.trace import Trace
 from steepest.show.picture import look, new_figure, write_figure
 from steepest.show.rows import plot_band, plot_data, plot_residuals
+from steepest.show.sets import pieces, plot_pieces
 from steepest.show.steps import plot_loss, plot_parameters
 from steepest.show.tables import error_of, estimate, found_something
 
@@ -23,7 +24,8 @@ __all__ = ["plot_band", "plot_data", "plot_fit", "plot_loss", "plot_parameters",
 def plot_fit(fit: Fit, path: str | os.PathLike[str] | None = None, band: float | None = None) -> Figure:
     """A fit as a figure: the data with the fitted model, and the residuals below.
 
-    `band=0.95` shades the confidence band of that level around the curve of a model with one predictor. Where nothing was fitted:
+    `band=0.95` shades the confidence band of that level around the curve of a model with one predictor, of several sets around each
+    one's. Where nothing was fitted:
     the data alone, and why. `path` writes it too, as .svg, .png or .pdf. Raises OptionError for a path that cannot be written so,
     and for a band where there is no curve.
     """
@@ -33,10 +35,13 @@ def plot_fit(fit: Fit, path: str | os.PathLike[str] | None = None, band: float |
             said = f"{_source(fit.recipe)} = {fit.loss:.6g}, {fit.method}{_ending(fit)}."
             figure = new_figure(7, 5.6, title, _values(fit), said)
             data, residuals = figure.subplots(2, 1, sharex=True, height_ratios=[2.6, 1])
-            plot_data(fit.objective, fit.theta, data).set_xlabel("")
-            if band is not None:
-                plot_band(fit, band, data)
-            plot_residuals(fit.objective, fit.theta, residuals)
+            if sets := pieces(fit):
+                plot_pieces(fit, sets, data, residuals, band)
+            else:
+                plot_data(fit.objective, fit.theta, data).set_xlabel("")
+                if band is not None:
+                    plot_band(fit, band, data)
+                plot_residuals(fit.objective, fit.theta, residuals)
             figure.align_ylabels([data, residuals])
         else:
             figure = new_figure(7, 4.2, title, f"{_source(fit.recipe)}. Nothing was fitted{_ending(fit)}.")

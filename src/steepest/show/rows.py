@@ -55,7 +55,7 @@ def plot_data(objective: Objective, theta: Any | None, ax: Axes) -> Axes:
 
 def plot_band(fit: Fit, level: float, ax: Axes) -> Axes:
     """Shades the confidence band of the fitted curve, where there is one predictor."""
-    places = _predictors(fit.objective)
+    places = predictors(fit.objective)
     if len(places) != 1:
         raise OptionError(f"band needs one predictor, and this model has {len(places)}: fit.band() gives the numbers")
     column = fit.objective.columns.arrays[places[0]]
@@ -110,18 +110,18 @@ def _look_at(objective: Objective, theta: Any | None) -> _Seen:
     index = sample(rows)
     sampled = f"{len(index):,} of {rows:,} rows" if len(index) < rows else ""
     columns = [column[index] for column in objective.columns.arrays]
-    y, yhat = _values(engine, point, columns)
-    predictors = _predictors(objective)
-    if len(predictors) > 1 and theta is not None:
+    y, yhat = values_at(engine, point, columns)
+    used = predictors(objective)
+    if len(used) > 1 and theta is not None:
         return _Seen(yhat, y, yhat, "predicted", None, sampled)
-    if len(predictors) != 1:
+    if len(used) != 1:
         return _Seen(index + 1.0, y, yhat, "row", None if theta is None else (index + 1.0, yhat), sampled)
-    (place,) = predictors
+    (place,) = used
     x = columns[place]
     grid = np.union1d(np.linspace(x.min(), x.max(), GRID), x)
     on_grid = [np.ones_like(grid)] * len(columns)
     on_grid[place] = grid
-    curve = None if theta is None else (grid, _values(engine, point, on_grid)[1])
+    curve = None if theta is None else (grid, values_at(engine, point, on_grid)[1])
     return _Seen(x, y, yhat, printable(objective.columns.names[place], 40), curve, sampled)
 
 
@@ -132,7 +132,8 @@ def sample(rows: int) -> Array:
     return np.sort(np.random.default_rng(0).choice(rows, MOST_POINTS, replace=False))
 
 
-def _values(engine: Kernels, theta: Array, columns: list[Array]) -> tuple[Array, Array]:
+def values_at(engine: Kernels, theta: Array, columns: list[Array]) -> tuple[Array, Array]:
+    """y, and the model's values in the units of y."""
     with np.errstate(all="ignore"):
         y, yhat = engine.rows("value", theta, columns)[:2]
         back = MEANS.get(engine.derivation.criterion.name)
@@ -143,7 +144,8 @@ def _finite(values: Array) -> Array:
     return np.where(np.abs(values) < 1e200, values, np.nan)  # beyond, the arithmetic of the axes overflows
 
 
-def _predictors(objective: Objective) -> list[int]:
+def predictors(objective: Objective) -> list[int]:
+    """The columns that the model reads, by place."""
     program = objective.derivation.formula.program
     model = program.pruned({"yhat": program.outputs["yhat"]})
     return [node.value for node in model.nodes if node.op == "column"]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from steepest.descent.trace import Trace
+from steepest.fitting.by_set import set_rows
 from steepest.fitting.summary import columns, summary_rows
 from steepest.language.names import printable
 
@@ -97,7 +98,8 @@ def text_table(rows: Sequence[Sequence[str]]) -> str:
 
 def fit_html(fit: Fit) -> str:
     """A fit for a notebook: the formula, R's table, the sentence. Everything is escaped."""
-    return _page(fit.recipe, summary_rows(fit) if found_something(fit) else fit_rows(fit), fit.sentence)
+    page = _page(fit.recipe, summary_rows(fit) if found_something(fit) else fit_rows(fit), fit.sentence)
+    return page + (table_html(set_rows(fit.sets), ()) if found_something(fit) and fit.sets else "")
 
 
 def trace_html(trace: Trace) -> str:
