@@ -86,6 +86,8 @@ def _mapping(data: Mapping[Any, Any], source: str) -> Table:
     for key in data:
         if not isinstance(key, str):
             raise DataError(f"{source}: the name of a column must be a str, not {quoted(str(key))} ({type(key).__name__})")
+    if not data:
+        raise DataError(f"{source} has no columns.\nGive a name and an array for each.")
     return Table(tuple(data), source, partial(_read_mapping, dict(data), source))
 
 
