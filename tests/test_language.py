@@ -761,7 +761,7 @@ def test_cross_entropy_at_the_ends(y: float, yhat: float, loss: float) -> None:
         ("y**2", "must depend on yhat"),
         ("(yhat - z)**2", "unknown name in a loss 'z'"),
         ("y", "must depend on yhat"),
-        ("", "expected a number"),
+        ("", "the loss is empty: give one of mse"),
         ("yhat ~ y", "'~' has no meaning"),
     ],
 )

@@ -101,7 +101,7 @@ def _scan(path: Path, source: str) -> int:
             quotes += chunk.count(b'"')
             offset += len(chunk)
     if not offset:
-        raise DataError(f"{source} is empty")
+        raise DataError(f"{source} is empty.\nWrite or fetch it again.")
     if decoder.getstate()[0]:
         raise _bad_byte(path, source, offset - 1, "the file ends within a character")
     return quotes

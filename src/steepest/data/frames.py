@@ -29,7 +29,7 @@ def open_frame(data: object, source: str | None) -> Table | None:
             return None
         names = tuple(name for name in frame.columns if isinstance(name, str))
     except (nw.exceptions.NarwhalsError, TypeError, ValueError) as error:
-        raise DataError(f"the frame cannot be used: {str(error).splitlines()[0]}") from error
+        raise DataError(f"the frame cannot be used: {' '.join(str(error).split())[:200]}") from error
     source = source or f"{frame.implementation.name.lower()} frame"
     return Table(names, source, lambda asked: read_frame(data, source, asked), raw=lambda name: frame[name].to_native())
 

@@ -16,7 +16,7 @@ from steepest.errors import DataError
 def open_parquet(path: Path, source: str) -> Table:
     """The table of a .parquet file, read from its footer. Raises `DataError` for a damaged or truncated file."""
     if not path.stat().st_size:
-        raise DataError(f"{source} is empty")
+        raise DataError(f"{source} is empty.\nWrite or fetch it again.")
     with _opened(path, source) as file:
         names = tuple(file.schema_arrow.names)
     for name in names:

@@ -93,6 +93,8 @@ def _mapping(data: Mapping[Any, Any], source: str) -> Table:
     for key in data:
         if not isinstance(key, str):
             raise DataError(f"{source}: the name of a column must be a str, not {quoted(str(key))} ({type(key).__name__})")
+    if not data:
+        raise DataError(f"{source} has no columns.\nGive a name and an array for each.")
     held = dict(data)
     return Table(tuple(held), source, partial(_read_mapping, held, source), raw=held.__getitem__)
 

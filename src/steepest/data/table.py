@@ -142,7 +142,10 @@ def _settled(reading: Reading, names: tuple[str, ...], source: str, missing: str
     if dropped and missing == "refuse":
         raise DataError(_not_finite(reading, names, source))
     if dropped == rows:
-        raise DataError(f"{source}: no row is left, each of the {rows:,} has a missing or infinite value in {listed(names)}")
+        raise DataError(
+            f"{source}: no row is left, each of the {rows:,} has a missing or infinite value in {listed(names)}.\n"
+            "Mend these values."
+        )
     if dropped:
         infinite = int(np.count_nonzero(np.logical_or.reduce([np.isinf(array) for array in arrays])))
         of_these = f", {infinite:,} of them for an infinite one" if infinite else ""
@@ -163,7 +166,7 @@ def rows_of(reading: Reading, names: Sequence[str], source: str) -> int:
                 f" {quoted(name)} has {len(reading.arrays[name]):,}.\nGive one value per row in each."
             )
     if not rows:
-        raise DataError(f"{source} has no rows")
+        raise DataError(f"{source} has no rows.\nGive at least one.")
     return rows
 
 

@@ -9,17 +9,21 @@ import numpy as np
 
 from steepest.descent.objective import Array, Objective
 from steepest.language.evaluate import evaluate
+from steepest.language.names import printable
 from steepest.language.program import LEAVES, Program
 from steepest.language.text import to_text
 
 SLICE = 32_768  # rows at a time: every node of a program holds as many numbers
 WIDTH = 100
+HUGE = 1e100  # of a column: products of a few such values overflow
+WHATEVER = "; no parameter changes that: leave out such rows, or change the formula"
 
 
-def diagnose(objective: Objective, theta: Array) -> str:
-    """One sentence that names the expression whose value is not finite while all that it is made of is.
+def diagnose(objective: Objective, theta: Array, cure: str = "") -> str:
+    """One sentence that names the expression whose value is not finite while all that it is made of is, and what to do.
 
-    It looks at the response, the model and the loss first, then at the derivatives, then at the sum over the rows.
+    It looks at the response, the model and the loss first, then at the derivatives, then at the sum over the rows. `cure`: what
+    helps where the cause is neither a column far beyond 1 nor an expression without parameters.
     """
     formula = objective.derivation.formula
     values = [float(value) for value in theta]
@@ -31,8 +35,17 @@ def diagnose(objective: Objective, theta: Array) -> str:
         row = first_bad_row(program, values, objective.columns.arrays)
         if row is not None:
             nodes = evaluate(program, values, [column[row] for column in objective.columns.arrays])
-            return sentence(program, nodes, row, (formula.parameters, formula.columns))
-    return "the loss is finite in every row, but its sum over the rows is not"
+            where, fixed = sentence(program, nodes, row, (formula.parameters, formula.columns))
+            return where + (beyond(objective) or (WHATEVER if fixed else cure))
+    return "the loss is finite in every row, but its sum over the rows is not" + (beyond(objective) or cure)
+
+
+def beyond(objective: Objective) -> str:
+    """What to do about a column so large that squares overflow."""
+    for name, column in zip(objective.derivation.formula.columns, objective.columns.arrays, strict=True):
+        if (largest := float(np.max(np.abs(column)))) > HUGE:
+            return f"; the column '{printable(name, 40)}' reaches {largest:.3g}: scale it to about 1"
+    return ""
 
 
 def first_bad_row(program: Program, theta: list[float], columns: Sequence[Array]) -> int | None:
@@ -49,7 +62,8 @@ def first_bad_row(program: Program, theta: list[float], columns: Sequence[Array]
     return None
 
 
-def sentence(program: Program, values: list[Any], row: int, names: tuple[Any, Any]) -> str:
+def sentence(program: Program, values: list[Any], row: int, names: tuple[Any, Any]) -> tuple[str, bool]:
+    """What is not finite, and whether that is so whatever the parameters."""
     output = next(node for node in program.outputs.values() if not np.isfinite(values[node]))
     node = culprit(program, output, values)
     said = {}
@@ -58,7 +72,7 @@ def sentence(program: Program, values: list[Any], row: int, names: tuple[Any, An
             said[shown(program, arg, names)] = f"{float(values[arg]):.6g}"
     where = " and ".join(f"{text} = {value}" for text, value in said.items())
     whole = f"{shown(program, node, names)} is {float(values[node]):g} at row index {row}"
-    return f"{whole}, where {where}" if where else whole
+    return f"{whole}, where {where}" if where else whole, not program.depends_on("parameter")[node]
 
 
 def shown(program: Program, node: int, names: tuple[Any, Any]) -> str:

@@ -25,6 +25,7 @@ from steepest.fitting.stayed import explained
 from steepest.fitting.verify import Found
 
 ESCAPES = 5
+ROWS = "; leave out such rows, or change the formula"
 
 
 def fit(
@@ -41,7 +42,8 @@ def fit(
     if not loss.names:
         raise OptionError("every parameter is fixed: there is nothing to fit; free one of them")
     if loss.rows < len(loss.names):
-        sentence = f"{loss.rows} rows for {len(loss.names)} parameters: many parameters fit them equally well"
+        count = f"{loss.rows} row{'' if loss.rows == 1 else 's'}"
+        sentence = f"{count} for {len(loss.names)} parameters: many parameters fit them equally well"
         warnings.warn(sentence, SteepestWarning, stacklevel=3)
     with np.errstate(all="ignore"):
         found = search(loss, loss.start) if starts == 1 or is_straight(loss) else several(loss, partial(search, loss), starts, seed)
@@ -64,7 +66,9 @@ def free_search(loss: FreeLoss, start: Array) -> Found:
     start = loss.inside(np.zeros_like(start)) if straight else start
     if not loss.is_finite(start):
         unknown = np.full((len(start), len(start)), np.nan)
-        return Found(start, "nonfinite", diagnose(loss.objective, loss.theta(start)), unknown, "none")
+        given = loss.start if straight and not loss.is_finite(loss.start) else start  # where 0/0 does not hide the cause
+        reason = diagnose(loss.objective, loss.theta(given), ROWS if straight else "; start it elsewhere")
+        return Found(start, "nonfinite", reason, unknown, "none")
     if straight:
         found = linear(loss)
         if loss.allows(found.x):
@@ -87,6 +91,9 @@ def result(loss: FreeLoss, found: Found, seconds: float, problem: Mapping[str, A
     covariance[np.ix_(objective.free, objective.free)] = found.covariance if found.outcome == "converged" else np.nan
     at_bounds = 0 if loss.box is None else int(np.sum(loss.box.touched(found.x)))
     dof = loss.rows - len(found.x) + at_bounds  # what lies on a bound is held there
+    reason = explained(loss, found)
+    if not dof and found.outcome == "converged" and not loss.known_errors:
+        reason += "; no row is left to tell the standard errors from"
     rss = np.nan
     if objective.derivation.criterion.quadratic:
         rows = loss.tangent(found.x)[0]
@@ -104,7 +111,7 @@ def result(loss: FreeLoss, found: Found, seconds: float, problem: Mapping[str, A
         s=float(np.sqrt(rss / dof)) if dof > 0 else np.nan,
         rows=loss.rows,
         outcome=found.outcome,
-        reason=explained(loss, found),
+        reason=reason,
         method=found.method,
         evaluations=loss.evaluations,
         seconds=seconds,

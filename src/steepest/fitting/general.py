@@ -121,6 +121,11 @@ def judge(loss: FreeLoss, x: Array) -> Found:
     if has_kinks(loss):
         verdict = Verdict("stopped", "the loss has kinks, where no gradient can tell a minimum; no step found lowers it")
         return Found(x, *verdict, unknown, METHOD)
+    if not shape.is_up and x.any() and loss.loss(2 * x) < loss.loss(x):
+        k = int(np.argmax(np.abs(x)))
+        endless = f"the loss falls without end as {loss.names[k]} goes beyond {x[k]:.3g}"
+        verdict = Verdict("stopped", f"{endless}: the data set no limit, as where a line parts the classes; fix a parameter")
+        return Found(x, *verdict, unknown, METHOD)
     if shape.is_down:
         verdict = Verdict("stopped", "the loss bends down in some direction: this is no minimum")
         return Found(x, *verdict, unknown, METHOD, downhill(loss, x, shape))

@@ -126,7 +126,7 @@ def grainy(loss: FreeLoss, at: Tangent) -> str:
     The response is known to ε of itself, and so are the predictions, whatever the parameters: float64 can hold no others.
     """
     grain, size = np.sqrt(loss.grain), float(np.linalg.norm(at.residual))
-    if grain <= FEW_DIGITS * size:
+    if grain <= FEW_DIGITS * size or loss.rows <= len(at.scale):
         return ""
     digits = int(max(0.0, -np.log10(grain / size))) if size else 0
     left = f"about {digits} digit{'' if digits == 1 else 's'}" if digits else "no digits"

@@ -53,7 +53,7 @@ def parse_formula(text: str, columns: Sequence[str], constants: Mapping[str, Any
     if not parameters:
         where = tilde + 1
         raise FormulaError("the model has no parameters: there is nothing to fit; write one, as in 'y ~ a*x'", text, where)
-    warnings = [*parser.warnings, *_near_columns(parameters, columns)]
+    warnings = [*parser.warnings, *_near_columns(parameters, columns), *_unused(constants or {}, sides, parameters)]
     resolved = _resolved(program, parameters, predictors)
     return Formula(text, resolved, parameters, predictors, text[:tilde].strip(), text[tilde + 1 :].strip(), tuple(warnings))
 
@@ -77,6 +77,15 @@ def _check_constants(text: str, constants: Mapping[str, Any] | None, columns: Se
     for name in constants or {}:
         if name in columns:
             raise FormulaError(f"'{printable(name)}' is both a constant and a column: rename one of them", text, 0)
+
+
+def _unused(constants: Mapping[str, Any], sides: list[list[Token]], parameters: Sequence[str]) -> list[str]:
+    written = {token.text for side in sides for token in side}
+    return [
+        f"the constant '{printable(name)}' does not stand in the formula, whose parameters are {', '.join(parameters)}"
+        for name in constants
+        if name not in written
+    ]
 
 
 def _check_response(parser: Parser, columns: Sequence[str]) -> None:

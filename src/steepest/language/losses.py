@@ -75,6 +75,8 @@ def parse_loss(text: str) -> Loss:
     """
     tokens = tokenize(text)
     name = text.strip()
+    if not name:
+        raise FormulaError(f"the loss is empty: give one of {', '.join(LOSSES)}, or an expression in y and yhat", text, 0)
     if name in LOSSES:
         return LOSSES[name]
     start, word = tokens[0].position, name.partition("(")[0].strip()
