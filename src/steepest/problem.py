@@ -47,7 +47,8 @@ class Problem:
     `loss`: mse, half-mse, sse, mae, huber, log-cosh, soft-l1, cauchy, logistic, cross-entropy, poisson, or an expression in `y` and
     `yhat`. `start`: a mapping by name (a number, or {"value": 1, "fixed": True}), a vector, or `random(…)`; a parameter without one
     starts at 1 (in a fit: where the data suggest), with a warning. `weights`: one non-negative number a row, or the name of a
-    column. `constants`: named numbers. `missing`: "refuse" or "drop" rows with missing values.
+    column. `constants`: named numbers. `missing`: "refuse" or "drop" rows with missing values. `groups`: columns that are one matrix
+    for `dot(w, X)`, as {"X": "x_*"}. `penalty`: what is added to the loss, as "l2(w, 0.1)", "l1(w, 0.1)" or "0.1*a**2".
 
     `.derivation` holds the mathematics: `.text()`, `.latex()`; `.loss`, `.gradient`, `.hessian` are SymPy expressions of one row.
 
@@ -68,8 +69,10 @@ class Problem:
         weights: Sequence[float] | str | None = None,
         constants: Mapping[str, float] | None = None,
         missing: str = "refuse",
+        groups: Mapping[str, Sequence[str] | str] | None = None,
+        penalty: str | None = None,
     ) -> None:
-        self._posed = Posed(formula, data, loss, start, weights, constants, missing)
+        self._posed = Posed(formula, data, loss, start, weights, constants, missing, groups, penalty)
         self._say(self._posed.warnings)
 
     @property

@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from steepest._version import __version__
-from steepest.calculus.derivation import Derivation
+from steepest.data.groups import grouped
 from steepest.data.read import read_table
+from steepest.descent.blocks import by_coordinate, derived, zeros
 from steepest.descent.condensed.objective import CondensedObjective, Factor
 from steepest.descent.objective import Array, Objective
 from steepest.descent.parameters import Start, read_start
@@ -17,7 +18,7 @@ from steepest.descent.responses import check_responses
 from steepest.descent.trace import Trace
 from steepest.descent.weights import read_weights
 from steepest.engines.table import kernels
-from steepest.errors import OptionError
+from steepest.errors import EngineError, OptionError
 from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
 from steepest.ready.model import start_of
@@ -35,21 +36,25 @@ class Posed:
         weights: Sequence[float] | str | None,
         constants: Mapping[str, float] | None,
         missing: str,
+        groups: Mapping[str, Sequence[str] | str] | None = None,
+        penalty: str | None = None,
     ) -> None:
-        table = read_table(data)
-        self.formula = parse_formula(formula, table.names, constants)
-        self.derivation = Derivation(self.formula, parse_loss(loss))
+        table = grouped(read_table(data), groups)
+        self.formula = parse_formula(formula, table.names, constants, table.matrices)
+        self.groups = {block.matrix: list(block.labels) for block in self.formula.blocks if block.matrix in (groups or {})}
         self.constants = dict(constants or {})
         named = (weights,) if isinstance(weights, str) else ()
         columns = table.columns([*self.formula.columns, *named], missing=missing)
         self.columns = columns.first(len(self.formula.columns))
-        check_responses(self.derivation, self.columns)
         given = columns.arrays[columns.names.index(weights)] if isinstance(weights, str) else weights
         self._weights_name = weights if isinstance(weights, str) else None
         self._missing = missing
         self.weights = None if given is None else read_weights(given, columns.rows)
-        shipped = start_of(formula, table, self.columns, self.weights)
-        self.start = read_start(start, self.parameters, shipped)
+        self.penalty = penalty
+        self.derivation = derived(self.formula, parse_loss(loss), penalty, self.constants, columns.rows, self.weights)
+        check_responses(self.derivation, self.columns)
+        shipped = {**start_of(formula, table, self.columns, self.weights), **zeros(self.derivation)}
+        self.start = read_start(by_coordinate(start, self.formula), self.parameters, shipped)
         self.warnings = [*self.formula.warnings, *columns.warnings]
         self._objectives: dict[tuple[Any, ...], Objective] = {}
 
@@ -65,6 +70,7 @@ class Posed:
 
     def theta(self, given: Any, what: str = "theta") -> tuple[Any, ...]:
         """All parameters in order, from a mapping that names them all, or a vector. Raises OptionError."""
+        given = by_coordinate(given, self.formula, what)
         if isinstance(given, Mapping) and (missing := [name for name in self.parameters if name not in given]):
             raise OptionError(f"{what} has no value for {', '.join(missing)}")
         return read_start(given, self.parameters, {}, what).values
@@ -91,6 +97,8 @@ class Posed:
         """The loss as a function of theta, through one engine; with `every`, fixed parameters have a gradient too."""
         free = None if every else self.start.free
         if engine == "condensed":
+            if self.formula.blocks:
+                raise EngineError("engine 'condensed' has no dot(w, X): use engine='auto'")
             return CondensedObjective(self.factor, free)
         known = (engine, every, *sorted(place.items()))
         if known not in self._objectives:
@@ -117,6 +125,8 @@ class Posed:
             "weighted": self.weights is not None,
             "weights": self._weights_name,
             "missing": self._missing,
+            **({"groups": self.groups} if self.groups else {}),
+            **({"penalty": self.penalty} if self.penalty else {}),
             "constants": {name: float(value) for name, value in self.constants.items()},
             "start": {name: float(value) for name, value in self.started_at.items()},
             "fixed": [name for k, name in enumerate(self.parameters) if k not in self.start.free],

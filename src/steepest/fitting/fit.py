@@ -15,6 +15,8 @@ from steepest.descent.objective import Array, Objective
 from steepest.errors import OptionError, SteepestWarning
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.general import general
+from steepest.fitting.large import large
+from steepest.fitting.lasso import lasso
 from steepest.fitting.leastsq import leastsq
 from steepest.fitting.linear import linear
 from steepest.fitting.result import Fit
@@ -23,6 +25,8 @@ from steepest.fitting.stayed import explained
 from steepest.fitting.verify import Found
 
 ESCAPES = 5
+WIDEST, LARGEST = 2_000, 20_000_000  # parameters, and numbers, of a Jacobian that is factored
+PENALISED = "a penalty pulls the parameters, so they have no standard errors"
 
 
 def fit(objective: Objective, theta: Array, problem: Mapping[str, Any], starts: int = 1, seed: int = 0) -> Fit:
@@ -36,7 +40,7 @@ def fit(objective: Objective, theta: Array, problem: Mapping[str, Any], starts: 
     loss = FreeLoss(objective, theta)
     if not loss.names:
         raise OptionError("every parameter is fixed: there is nothing to fit; free one of them")
-    if loss.rows < len(loss.names):
+    if loss.rows < len(loss.names) and objective.derivation.penalty is None:
         sentence = f"{loss.rows} rows for {len(loss.names)} parameters: many parameters fit them equally well"
         warnings.warn(sentence, SteepestWarning, stacklevel=3)
     with np.errstate(all="ignore"):
@@ -56,15 +60,29 @@ def search(loss: FreeLoss, start: Array) -> Found:
     if not loss.is_finite(start):
         unknown = np.full((len(start), len(start)), np.nan)
         return Found(start, "nonfinite", diagnose(loss.objective, loss.theta(start)), unknown, "none")
-    if straight:
+    if straight and can_be_factored(loss):
         return linear(loss)
-    path: Callable[[Array], Found] = partial(leastsq if loss.objective.derivation.criterion.quadratic else general, loss)
+    path: Callable[[Array], Found] = partial(path_of(loss), loss)
     found = path(start)
     for _ in range(ESCAPES):
         if found.escape is None:
             break
         found = path(found.escape)
     return found
+
+
+def path_of(loss: FreeLoss) -> Callable[[FreeLoss, Array], Found]:
+    if loss.l1 is not None:
+        return lasso
+    if loss.is_large:
+        return large
+    return leastsq if loss.objective.derivation.criterion.quadratic else general
+
+
+def can_be_factored(loss: FreeLoss) -> bool:
+    """Is the Jacobian, or what stands for it, of a size that QR takes in about a second?"""
+    size = len(loss.start)
+    return not loss.is_large or (size <= WIDEST and (loss.has_many_rows or loss.rows * size <= LARGEST))
 
 
 def result(loss: FreeLoss, found: Found, seconds: float, problem: Mapping[str, Any]) -> Fit:
@@ -77,8 +95,7 @@ def result(loss: FreeLoss, found: Found, seconds: float, problem: Mapping[str, A
     dof = loss.rows - len(found.x)
     rss = np.nan
     if objective.derivation.criterion.quadratic:
-        rows = loss.tangent(found.x)[0]
-        rss = float(rows @ rows)
+        rss = sum_of_squares(loss, found.x)
         reduced = rss / float(objective.divisor)
     else:
         reduced = loss.loss(found.x) / float(objective.divisor)
@@ -92,10 +109,17 @@ def result(loss: FreeLoss, found: Found, seconds: float, problem: Mapping[str, A
         s=float(np.sqrt(rss / dof)) if dof > 0 else np.nan,
         rows=loss.rows,
         outcome=found.outcome,
-        reason=explained(loss, found),
+        reason=explained(loss, found) + (f"; {PENALISED}" if objective.derivation.penalty is not None else ""),
         method=found.method,
         evaluations=loss.evaluations,
         seconds=seconds,
         problem=problem,
         objective=objective,
     )
+
+
+def sum_of_squares(loss: FreeLoss, x: Array) -> float:
+    if loss.is_large:
+        return loss.loss(x)
+    rows = loss.tangent(x)[0]
+    return float(rows @ rows)
