@@ -53,7 +53,8 @@ class Problem:
 
     `formula` and `data` may be lists, for several responses and several sets of rows that share parameters; then `weights` and
     `sigma` may be lists, too. `own`: a parameter → the column whose labels have one each, or with several sets the names of
-    parameters. See docs/several.md.
+    parameters. See docs/several.md. `groups`: columns that are one matrix for `dot(w, X)`, as {"X": "x_*"}. `penalty`: what is
+    added to the loss, as "l2(w, 0.1)", "l1(w, 0.1)" or "0.1*a**2".
 
     `.derivation` holds the mathematics: `.text()`, `.latex()`; `.loss`, `.gradient`, `.hessian` are SymPy expressions of one row.
 
@@ -76,8 +77,10 @@ class Problem:
         constants: Mapping[str, float] | None = None,
         missing: str = "refuse",
         own: Mapping[str, str] | Sequence[str] | None = None,
+        groups: Mapping[str, Sequence[str] | str] | None = None,
+        penalty: str | None = None,
     ) -> None:
-        self._posed = Posed(formula, data, loss, start, weights, sigma, constants, missing, own)
+        self._posed = Posed(formula, data, loss, start, weights, sigma, constants, missing, own, groups, penalty)
         self._say(self._posed.warnings)
 
     @property

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from steepest.calculus.algebra import Algebra, TooLarge
+from steepest.calculus.penalty import penalty_node
 from steepest.calculus.reverse import gradient
 from steepest.errors import FormulaError
 from steepest.language.formula import Formula
 from steepest.language.losses import Loss
 from steepest.language.losses import program as loss_program
 from steepest.language.names import printable
+from steepest.language.penalty import Penalty
 from steepest.language.program import COMPARISONS, Program
 
 if TYPE_CHECKING:
@@ -29,20 +32,28 @@ class Derivation:
     - `gradient`: loss, gradient_0 … gradient_{p-1}
     - `jacobian`: residual (yhat - y), jacobian_0 …
     - `hessian`: loss, gradient_…, hessian_i_j …
-    - `normal`: loss, gradient_…, normal_i_j = (d2 loss/d yhat2) jacobian_i jacobian_j, the Gauss-Newton matrix
+    - `normal`: loss, gradient_…, normal_i_j = (d2 loss/d yhat2) jacobian_i jacobian_j, the Gauss-Newton matrix (and a penalty's
+      second derivatives)
 
-    All are rows: sums over the data and the mean of a loss are an engine's and an objective's business.
+    All are rows: sums over the data and the mean of a loss are an engine's and an objective's business. A penalty is part of the
+    loss of every row, `share` of it, such that all rows together have it once.
     Raises FormulaError where the derivative needs more than 50,000 nodes.
     """
 
-    def __init__(self, formula: Formula, loss: Loss) -> None:
+    def __init__(self, formula: Formula, loss: Loss, penalty: Penalty | None = None, share: Fraction = Fraction(1)) -> None:
         self.formula = formula
         self.criterion = loss
+        self.penalty, self.share = penalty, share
         self._programs: dict[str, Program] = {}
         self._algebra = a = Algebra(formula.program.nodes)
-        self._theta = [a.add("parameter", value=k) for k in range(len(formula.parameters))]
         self._y, self._yhat = (formula.program.outputs[name] for name in ("y", "yhat"))
         self._loss = a.inline(loss_program(loss), {"y": self._y, "yhat": self._yhat})["loss"]
+        self._extra = a.number(0)
+        if penalty is not None:
+            self.criterion = loss._replace(quadratic=False)  # no sum of squares of residuals any more
+            names = {name: a.add("parameter", value=k) for k, name in enumerate(formula.parameters)}
+            self._extra = a.times(a.number(share), penalty_node(a, penalty, names))
+            self._loss = a.plus(self._loss, self._extra)
 
     def program(self, kind: str) -> Program:
         """One of the programs named above, made once."""
@@ -145,6 +156,20 @@ class Derivation:
     def size(self) -> int:
         return len(self.formula.parameters)
 
+    @property
+    def core(self) -> Derivation:
+        """What engines run: the derivation itself, unless its formula has blocks."""
+        return self
+
+    @cached_property
+    def unpenalised(self) -> Derivation:
+        """The same without a penalty."""
+        return self if self.penalty is None else Derivation(self.formula, self.criterion)
+
+    @cached_property
+    def _theta(self) -> list[int]:
+        return [self._algebra.add("parameter", value=k) for k in range(self.size)]
+
     @cached_property
     def is_linear(self) -> bool:
         """Is the model linear in its parameters? Then no parameter is left in its Jacobian, and none moves a step or a jump."""
@@ -185,7 +210,12 @@ class Derivation:
         (slope,) = gradient(a, self._loss, [self._yhat])
         (bend,) = gradient(a, slope, [self._yhat])
         scaled = [a.times(bend, node) for node in self._jacobian]
-        return {f"normal_{i}_{j}": a.times(scaled[i], self._jacobian[j]) for i in range(self.size) for j in range(i + 1)}
+        normal = {(i, j): a.times(scaled[i], self._jacobian[j]) for i in range(self.size) for j in range(i + 1)}
+        if self.penalty is not None:  # all of its second derivatives
+            for i, slope in enumerate(gradient(a, self._extra, self._theta)):
+                for j, node in enumerate(gradient(a, slope, self._theta[: i + 1])):
+                    normal[i, j] = a.plus(normal[i, j], node)
+        return {f"normal_{i}_{j}": node for (i, j), node in normal.items()}
 
     def _check_pairs(self) -> None:
         if self.size * (self.size + 1) // 2 > Algebra.limit:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from steepest.calculus.algebra import Algebra, TooLarge
 from steepest.calculus.derivation import Derivation
 from steepest.calculus.lower import lower
+from steepest.errors import OptionError
 from steepest.language.expand import expand
 from steepest.language.program import Node, Program
 
@@ -82,6 +83,8 @@ def _lowered(derivation: Derivation, kind: str, functions: Container[str]) -> Pr
 
 
 def _kernel(program: Program, sums: tuple[Sum, ...], derivation: Derivation) -> Kernel:
+    if any(node.op == "dot" for node in program.nodes):
+        raise OptionError("a formula with dot(w, X) cannot be printed as code: its engines run it in parts")
     varying = program.depends_on("column")
     once = tuple(i for i, flag in enumerate(varying) if not flag)
     rows = tuple(i for i, flag in enumerate(varying) if flag)

@@ -164,6 +164,8 @@ def applied(node: Node, args: Sequence[Form], nodes: Sequence[Node]) -> Form:
     if op == "gegenbauer":
         n, alpha = value
         return _polynomial(n, alpha, texts[0], varying)
+    if op == "dot":
+        return tex.factor(rf"{texts[0]}^{{\top}} {texts[1]}", Kind.FUNCTION, varying)
     if op == "sinc" and value:
         order = "'" * value if value < 3 else rf"^{{\left({value}\right)}}"
         return tex.factor(rf"\operatorname{{sinc}}{order}\left({texts[0]}\right)", Kind.FUNCTION, varying)

@@ -46,6 +46,8 @@ def contributions(a: Algebra, index: int, adjoint: int) -> Iterator[tuple[int, i
         yield from _power(a, index, adjoint)
     elif op == "gegenbauer":
         yield args[0], a.times(adjoint, _gegenbauer(a, args[0], *value)), None
+    elif op == "dot":
+        yield args[0], a.times(adjoint, args[1]), None
     elif op == "sinc":
         yield args[0], a.times(adjoint, a.add("sinc", args[0], value=value + 1)), None
     else:

@@ -13,6 +13,7 @@ from typing import Any
 from steepest.data.csv_file import open_csv
 from steepest.data.examples import example
 from steepest.data.frames import from_values, open_frame
+from steepest.data.matrices import from_matrix, matrix_of
 from steepest.data.parquet_file import open_parquet
 from steepest.data.table import Reading, Table, quoted, reading, row_index
 from steepest.errors import DataError
@@ -25,7 +26,7 @@ ACCEPTED = f"a mapping of names to arrays, a pandas, polars or pyarrow frame (co
 def read_table(data: object, name: str | None = None) -> Table:
     """The columns of `data`, by name; nothing but a file's header is read until `columns` is called.
 
-    `data`: a mapping of names to one-dimensional array-likes, a pandas, polars or pyarrow frame, the path of a .csv,
+    `data`: a mapping of names to one-dimensional array-likes (or matrices, for `dot`), a pandas, polars or pyarrow frame, the path of a .csv,
     .tsv or .parquet file, "@name" of a shipped example, or a Table. `name` is what messages call the first three.
     Raises `DataError`.
 
@@ -96,8 +97,10 @@ def _mapping(data: Mapping[Any, Any], source: str) -> Table:
     if not data:
         raise DataError(f"{source} has no columns.\nGive a name and an array for each.")
     held = dict(data)
-    return Table(tuple(held), source, partial(_read_mapping, held, source), raw=held.__getitem__)
+    matrices = {name: matrix_of(values) for name, values in held.items() if getattr(values, "ndim", 1) == 2}
+    return Table(tuple(held), source, partial(_read_mapping, held, source), raw=held.__getitem__, matrices=matrices)
 
 
 def _read_mapping(data: dict[str, Any], source: str, names: tuple[str, ...]) -> Reading:
-    return reading({name: from_values(data[name], name, source) for name in names}, row_index)
+    readers = {name: from_matrix if getattr(data[name], "ndim", 1) == 2 else from_values for name in names}
+    return reading({name: readers[name](data[name], name, source) for name in names}, row_index)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.errors import DataError, OptionError, unknown
+from steepest.language.blocks import Matrix
 
 Array = NDArray[np.float64]
 
@@ -71,7 +72,8 @@ class Table:
     """Named columns that are read when they are asked for.
 
     `start`, `formula` and `loss` are those of a shipped example, empty otherwise. `raw` gives a column as the source holds it, for
-    one of labels; where there is none, its numbers are its labels.
+    one of labels; where there is none, its numbers are its labels. `matrices` are the columns that hold several numbers a row:
+    arrays (rows, size).
     """
 
     names: tuple[str, ...]
@@ -81,6 +83,7 @@ class Table:
     formula: str = ""
     loss: str = ""
     raw: Callable[[str], Any] | None = field(default=None, repr=False)
+    matrices: Mapping[str, Matrix] = field(default_factory=dict)
 
     def columns(self, names: Sequence[str], missing: str = "refuse") -> Columns:
         """Reads these columns.
@@ -137,7 +140,7 @@ def _settled(reading: Reading, names: tuple[str, ...], source: str, missing: str
     arrays = [reading.arrays[name] for name in names]
     rows = rows_of(reading, names, source)
     warnings = reading.warnings
-    good = np.logical_and.reduce([np.isfinite(array) for array in arrays])
+    good = np.logical_and.reduce([finite_rows(array) for array in arrays])
     dropped = rows - int(np.count_nonzero(good))
     if dropped and missing == "refuse":
         raise DataError(_not_finite(reading, names, source))
@@ -147,7 +150,7 @@ def _settled(reading: Reading, names: tuple[str, ...], source: str, missing: str
             "Mend these values."
         )
     if dropped:
-        infinite = int(np.count_nonzero(np.logical_or.reduce([np.isinf(array) for array in arrays])))
+        infinite = int(np.count_nonzero(np.logical_or.reduce([np.isinf(array.reshape(rows, -1)).any(axis=1) for array in arrays])))
         of_these = f", {infinite:,} of them for an infinite one" if infinite else ""
         warnings = (*warnings, f"{source}: {dropped:,} of {counted(rows, 'row')} dropped for a missing value{of_these}")
         arrays = [array[good] for array in arrays]
@@ -170,19 +173,27 @@ def rows_of(reading: Reading, names: Sequence[str], source: str) -> int:
     return rows
 
 
+def finite_rows(array: Array) -> NDArray[np.bool_]:
+    """Which rows hold finite numbers only, (rows,); of a matrix some rows at a time, for the memory's sake."""
+    if array.ndim == 1:
+        return np.isfinite(array)
+    step = max(1, 2**18 // array.shape[1])
+    return np.concatenate([np.isfinite(array[k : k + step]).all(axis=1) for k in range(0, len(array), step)])
+
+
 def listed(names: Sequence[str]) -> str:
     """Names in a message."""
     return ", ".join(quoted(name) for name in names)
 
 
 def _not_finite(reading: Reading, names: tuple[str, ...], source: str) -> str:
-    bad = {name: np.flatnonzero(~np.isfinite(reading.arrays[name])) for name in names}
+    bad = {name: np.flatnonzero(~finite_rows(reading.arrays[name])) for name in names}
     name, *others = [name for name in names if len(bad[name])]
     array, first = reading.arrays[name], int(bad[name][0])
     missing, infinite = int(np.count_nonzero(np.isnan(array))), int(np.count_nonzero(np.isinf(array)))
     kinds = [f"{count:,} {kind}" for count, kind in ((missing, "missing (or NaN)"), (infinite, "infinite")) if count]
     also = f"; so has {listed(others)}" if others else ""
     return (
-        f"{source}, column {quoted(name)}: {' and '.join(kinds)} of {counted(len(array), 'value')}, the first at"
+        f"{source}, column {quoted(name)}: {' and '.join(kinds)} of {counted(array.size, 'value')}, the first at"
         f" {reading.row(first)}{also}.\nMend these values, or leave out such rows with missing='drop'."
     )

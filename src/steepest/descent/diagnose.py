@@ -30,7 +30,7 @@ def diagnose(objective: Objective, theta: Array, cure: str = "") -> str:
     for name, value in zip(formula.parameters, values, strict=True):
         if not np.isfinite(value):
             return f"the parameter {name} is {value:g}"
-    for kind in ("value", "gradient", "jacobian"):
+    for kind in ("value",) if formula.blocks else ("value", "gradient", "jacobian"):
         program = objective.derivation.program(kind)
         row = first_bad_row(program, values, objective.columns.arrays)
         if row is not None:

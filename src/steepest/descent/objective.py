@@ -25,7 +25,7 @@ class Objective:
     """A derivation on its data, through one engine.
 
     The sums over rows are divided once: by Σw/scale for a mean, by 1/scale for a sum. `free` are the positions in theta that a
-    descent moves; the others stay at their start.
+    descent moves; the others stay at their start. `l1` are the factors of |theta| in the penalty, (p,), or None.
     """
 
     def __init__(self, kernels: Kernels, columns: Columns, weights: Array | None = None, free: Any = None) -> None:
@@ -37,6 +37,7 @@ class Objective:
         self.total = kernels.number(columns.rows if weights is None else float(np.sum(weights)))
         loss = kernels.derivation.criterion
         self.divisor = (self.total if loss.mean else kernels.number(1)) / kernels.number(loss.scale)
+        self.l1 = l1_factors(kernels.derivation)
         self._fixed = [k for k in range(size) if k not in self.free] if len(self.free) < size else []
 
     @property
@@ -46,7 +47,7 @@ class Objective:
     def at(self, theta: Array, rows: Any = None) -> Point:
         """The loss and its gradient: one pass over the rows, or over those of a batch, by number."""
         values = self._sums("gradient", theta) if rows is None else self._batch(theta, rows)
-        return Point(theta, values[0], self.moving(values[1:]).astype(theta.dtype, copy=False))
+        return Point(theta, values[0], self._slopes(values[1:], theta))
 
     @property
     def share(self) -> Array:
@@ -76,8 +77,7 @@ class Objective:
         """A point, and its "hessian" or its "normal" matrix (Gauss-Newton) over all parameters, (p, p): one pass over the rows."""
         size = len(theta)
         values = self._sums(kind, theta)
-        gradient = self.moving(values[1 : 1 + size]).astype(theta.dtype, copy=False)
-        return Point(theta, values[0], gradient), symmetric(values[1 + size :], size)
+        return Point(theta, values[0], self._slopes(values[1 : 1 + size], theta)), symmetric(values[1 + size :], size)
 
     def hessian(self, theta: Array) -> Array:
         """The matrix of second derivatives, (p, p), over all parameters."""
@@ -100,8 +100,24 @@ class Objective:
         return gradient
 
     def work(self) -> int:
-        """Operations of one evaluation, roughly: the nodes of the gradient's program times the rows."""
-        return len(self.derivation.program("gradient").nodes) * self.columns.rows
+        """Operations of one evaluation, roughly: the nodes of the gradient's program times the rows, and two for each number."""
+        matrices = sum(block.size for block in self.derivation.formula.blocks)
+        return (len(self.derivation.core.program("gradient").nodes) + 2 * matrices) * self.columns.rows
+
+    def smooth(self, theta: Array) -> Point:
+        """The loss and its gradient without the l1 of the penalty."""
+        values = self._sums("gradient", theta)
+        loss, gradient = values[0], self.moving(values[1:])
+        if self.l1 is not None:
+            loss, gradient = loss - np.sum(self.l1 * np.abs(theta)), gradient - self.moving(self.l1 * np.sign(theta))
+        return Point(theta, loss, gradient)
+
+    def _slopes(self, gradient: Array, theta: Array) -> Array:
+        """The gradient; at a kink of l1 the shortest of all slopes, which is 0 at a minimum (of fixed parameters always)."""
+        if self.l1 is not None:
+            shorter = np.sign(gradient) * np.maximum(np.abs(gradient) - self.l1, 0)
+            gradient = np.where((theta == 0) & (self.l1 > 0), shorter, gradient)
+        return self.moving(gradient).astype(theta.dtype, copy=False)
 
     def _batch(self, theta: Array, rows: Any) -> Array:
         edges = np.array([0, len(rows)])
@@ -119,6 +135,17 @@ class Objective:
         with np.errstate(all="ignore"):
             divided: Array = sums / self.divisor
         return divided
+
+
+def l1_factors(derivation: Derivation) -> Array | None:
+    """The factor of |theta| in the penalty for each parameter, (p,), or None where there is none."""
+    formula, penalty = derivation.formula, derivation.penalty
+    if penalty is None or not (given := penalty.factors("l1")):
+        return None
+    factors = np.array([float(given.get(name, 0)) for name in formula.parameters])
+    for block in formula.blocks:
+        factors[block.part] = float(given.get(block.name, 0))
+    return factors
 
 
 def symmetric(lower: Array, size: int) -> Array:

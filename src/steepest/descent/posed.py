@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from steepest._version import __version__
-from steepest.calculus.derivation import Derivation
 from steepest.data.table import Table
+from steepest.descent.blocks import by_coordinate, derived, zeros
 from steepest.descent.condensed.objective import CondensedObjective, Factor
 from steepest.descent.objective import Array, Objective
 from steepest.descent.parameters import FREE, read_start
@@ -20,9 +20,9 @@ from steepest.descent.sets import opened
 from steepest.descent.ties import ties_of
 from steepest.descent.together import together
 from steepest.descent.trace import Trace
-from steepest.descent.weights import plain_weights, read_sigma, read_weights
+from steepest.descent.weights import check_errors, plain_weights, read_sigma, read_weights
 from steepest.engines.table import kernels
-from steepest.errors import OptionError
+from steepest.errors import EngineError, OptionError
 from steepest.language.losses import parse_loss
 
 
@@ -40,41 +40,33 @@ class Posed:
         constants: Mapping[str, float] | None,
         missing: str,
         own: Mapping[str, str] | Sequence[str] | None,
+        groups: Mapping[str, Sequence[str] | str] | None = None,
+        penalty: str | None = None,
     ) -> None:
         ties, start = ties_of(start)
         given, what = (weights, "weights") if sigma is None else (sigma, "sigma")
-        whole = together(formula, data, own, given, what, constants, ties, start if isinstance(start, Mapping) else ())
+        started = start if isinstance(start, Mapping) else ()
+        whole = together(formula, data, own, given, what, constants, ties, started, groups)
         self.formula, self.sets, self.ties, table = whole.formula, whole.sets, whole.ties, whole.table
-        self.derivation = Derivation(self.formula, parse_loss(loss))
-        self.constants = dict(constants or {})
-        self._missing = missing
-        self._check_errors(sigma, weights)
+        self.groups = {block.matrix: list(block.labels) for block in self.formula.blocks if block.matrix in (groups or {})}
+        self.constants, self._missing, self.penalty = dict(constants or {}), missing, penalty
+        criterion = parse_loss(loss)
+        check_errors(criterion, sigma, weights)
         named = plain_weights(given) if isinstance(whole.given, str) else None
         self._weights: Any = named if sigma is None else None
         self._sigma: Any = None if sigma is None else named or True
         columns = table.columns([*self.formula.columns, *([whole.given] if isinstance(whole.given, str) else [])], missing=missing)
         self.columns = columns.first(len(self.formula.columns))
         whole.check(self.columns)
-        check_responses(self.derivation, self.columns)
         numbers = columns.arrays[columns.names.index(whole.given)] if isinstance(whole.given, str) else whole.given
         read = read_weights if sigma is None else read_sigma
         self.weights = None if numbers is None else read(numbers, columns.rows)
-        shipped = shipped_start(whole, self.columns, self.weights)
-        self.start = read_start(self.spread(start), self.parameters, shipped)
+        self.derivation = derived(self.formula, criterion, penalty, self.constants, columns.rows, self.weights)
+        check_responses(self.derivation, self.columns)
+        shipped = {**shipped_start(whole, self.columns, self.weights), **zeros(self.derivation)}
+        self.start = read_start(by_coordinate(self.spread(start), self.formula), self.parameters, shipped)
         self.warnings = [*self.formula.warnings, *columns.warnings]
         self._objectives: dict[tuple[Any, ...], Objective] = {}
-
-    def _check_errors(self, sigma: Any, weights: Any) -> None:
-        if sigma is None:
-            return
-        if weights is not None:
-            raise OptionError("weights= and sigma= are both given: sigma gives the weights 1/sigma², leave weights= out")
-        loss = self.derivation.criterion
-        if not loss.quadratic:
-            raise OptionError(
-                f"sigma= belongs to the losses mse, half-mse and sse, and this is {loss.name}:\n"
-                "divide both sides of the formula by the errors instead, as in 'y/s ~ (a + b*x)/s'"
-            )
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -101,7 +93,7 @@ class Posed:
 
     def theta(self, given: Any, what: str = "theta") -> tuple[Any, ...]:
         """All parameters in order, from a mapping that names them all, or a vector. Raises OptionError."""
-        given = self.spread(given)
+        given = by_coordinate(self.spread(given), self.formula, what)
         if isinstance(given, Mapping) and (missing := [name for name in self.parameters if name not in given]):
             raise OptionError(f"{what} has no value for {', '.join(missing)}")
         return read_start(given, self.parameters, {}, what).values
@@ -128,6 +120,8 @@ class Posed:
         """The loss as a function of theta, through one engine; with `every`, fixed parameters have a gradient too."""
         free = None if every else self.start.free
         if engine == "condensed":
+            if self.formula.blocks:
+                raise EngineError("engine 'condensed' has no dot(w, X): use engine='auto'")
             return CondensedObjective(self.factor, free)
         known = (engine, every, *sorted(place.items()))
         if known not in self._objectives:
@@ -156,6 +150,8 @@ class Posed:
             "sigma": self._sigma,
             "missing": self._missing,
             "sets": self.sets and self.sets.to_dict(),
+            **({"groups": self.groups} if self.groups else {}),
+            **({"penalty": self.penalty} if self.penalty else {}),
             "constants": {name: float(value) for name, value in self.constants.items()},
             "start": {name: float(value) for name, value in self.started_at.items()},
             "ties": self.ties,

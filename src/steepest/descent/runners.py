@@ -169,5 +169,10 @@ FUSED_ROWS = 100_000  # beyond this one evaluation is long, and threads serve it
 def runner(objective: Objective, method: Method, theta: Array, rate: Any, batches: Batches | None = None) -> Runner:
     """The fastest runner for this objective. Their results have the same bits; on single rows they agree to rounding."""
     rows = objective.columns.rows if batches is None else batches.size
-    fused = objective.kernels.name == "compiled" and rows <= FUSED_ROWS
+    fused = objective.kernels.name == "compiled" and rows <= FUSED_ROWS and can_be_fused(objective)
     return (Fused if fused else Stepped)(objective, method, theta, rate, batches)
+
+
+def can_be_fused(objective: Objective) -> bool:
+    """A block of compiled code holds neither the matrices of dot nor the kinks of l1."""
+    return not objective.derivation.formula.blocks and objective.l1 is None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from steepest.data.table import Table
 from steepest.errors import FormulaError, OptionError, unknown
-from steepest.language.formula import parse_formula
+from steepest.language.formula import Formula, parse_formula
 from steepest.language.names import printable
 from steepest.language.parser import parse_expression
 from steepest.language.rewrite import substituted
@@ -30,9 +31,9 @@ def is_tie(entry: Any) -> bool:
 
 
 def tied(
-    formulas: Sequence[tuple[str, Sequence[str]]], ties: Mapping[str, str], constants: Mapping[str, Any], started: Collection[str]
+    formulas: Sequence[tuple[str, Table]], ties: Mapping[str, str], constants: Mapping[str, Any], started: Collection[str]
 ) -> tuple[list[str], dict[str, str]]:
-    """Formulas, each with the names of its columns, without the tied parameters; and the ties in free parameters alone.
+    """Formulas, each with its table, without the tied parameters; and the ties in free parameters alone.
 
     A tie may name parameters of the formulas, constants, other ties, and new parameters that have a start. Raises FormulaError
     where it is no expression, OptionError for an unknown name, a column, and ties in a circle.
@@ -40,8 +41,8 @@ def tied(
     texts = [text for text, _ in formulas]
     if not ties:
         return texts, {}
-    parameters = list(dict.fromkeys(p for text, names in formulas for p in parse_formula(text, names, constants).parameters))
-    columns = {name for _, names in formulas for name in names}
+    parameters = list(dict.fromkeys(p for text, table in formulas for p in read(text, table, constants).parameters))
+    columns = {name for _, table in formulas for name in table.names}
     known = {*parameters, *started, *constants}
     for name, tie in ties.items():
         if name not in parameters:
@@ -54,6 +55,11 @@ def tied(
         if any(other in ties for other in names_in(name, tie)):
             raise OptionError(f"'{printable(name)}' is tied in a circle: {', '.join(f'{n} = {t}' for n, t in ties.items())}")
     return [substituted(text, resolved) for text in texts], resolved
+
+
+def read(text: str, table: Table, constants: Mapping[str, Any] | None) -> Formula:
+    """The formula on the columns of a table."""
+    return parse_formula(text, table.names, constants, table.matrices)
 
 
 def check_names(name: str, tie: str, columns: Collection[str], known: Collection[str]) -> None:

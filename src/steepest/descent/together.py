@@ -12,12 +12,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from steepest.data.groups import grouped
 from steepest.data.labels import Group, check_groups, coded, labelled
 from steepest.data.read import read_table
 from steepest.data.stack import Part, stacked, with_column
 from steepest.data.table import Columns, Table
 from steepest.descent.sets import Sets
-from steepest.descent.ties import tied, ties_of_groups
+from steepest.descent.ties import read, tied, ties_of_groups
 from steepest.errors import DataError, OptionError, unknown
 from steepest.language.formula import Formula, parse_formula
 from steepest.language.functions import reserved
@@ -67,12 +68,13 @@ def together(
     constants: Constants = None,
     ties: Mapping[str, str] | None = None,
     started: Collection[str] = (),
+    groups: Any = None,
 ) -> Together:
     """One formula and one table of what Problem was given; `given` are its weights or its sigma, and `what` says which.
 
     `ties` are put in first, so that each group has its own. Raises FormulaError, DataError, OptionError.
     """
-    tables = [read_table(one) for one in data] if isinstance(data, list | tuple) else [read_table(data)]
+    tables = [grouped(read_table(one), groups) for one in (data if isinstance(data, list | tuple) else [data])]
     formulas = list(formula) if isinstance(formula, list | tuple) else [formula]
     count = max(len(tables), len(formulas))
     if {len(tables), len(formulas)} - {1, count} or not (tables and formulas):
@@ -80,10 +82,12 @@ def together(
             f"{len(formulas)} formulas and {len(tables)} data sets: give one formula, or one data set, or as many of each"
         )
     pairs = list(zip(formulas * (count // len(formulas)), tables * (count // len(tables)), strict=True))
-    put, resolved = tied([(text, table.names) for text, table in pairs], ties or {}, constants or {}, started)
-    rows = [_Rows(parse_formula(text, table.names, constants), table) for text, (_, table) in zip(put, pairs, strict=True)]
+    put, resolved = tied(pairs, ties or {}, constants or {}, started)
+    rows = [_Rows(read(text, table, constants), table) for text, (_, table) in zip(put, pairs, strict=True)]
     if count == 1 and not own:
         return Together(formulas, rows[0].formula, tables[0], given, resolved)
+    if any(one.formula.blocks for one in rows):
+        raise OptionError("dot(w, X) does not go with several sets, responses or own=: write the sum out, or stack the data")
     whole = _joined(put[: len(formulas)] if resolved else formulas, rows, own, given, what, constants)
     return whole._replace(formulas=formulas, ties=ties_of_groups(resolved, whole.names))
 

@@ -9,6 +9,7 @@ import numpy as np
 from steepest.descent.objective import Array
 from steepest.descent.trace import frozen
 from steepest.errors import OptionError
+from steepest.language.losses import Loss
 
 
 def plain_weights(given: Any) -> Any:
@@ -53,3 +54,16 @@ def one_a_row(what: str, given: Any, rows: int) -> Array:
     if numbers.shape != (rows,):
         raise OptionError(f"{what} must be one number for each of the {rows} rows: these have the shape {numbers.shape}")
     return numbers
+
+
+def check_errors(loss: Loss, sigma: Any, weights: Any) -> None:
+    """Refuses errors beside weights, and for a loss that does not square them."""
+    if sigma is None:
+        return
+    if weights is not None:
+        raise OptionError("weights= and sigma= are both given: sigma gives the weights 1/sigma², leave weights= out")
+    if not loss.quadratic:
+        raise OptionError(
+            f"sigma= belongs to the losses mse, half-mse and sse, and this is {loss.name}:\n"
+            "divide both sides of the formula by the errors instead, as in 'y/s ~ (a + b*x)/s'"
+        )

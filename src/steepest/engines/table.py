@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from steepest.calculus.blocks import BlockDerivation
 from steepest.calculus.derivation import Derivation
 from steepest.calculus.kernel import sums_kernel
 from steepest.engines.tensors import Place
@@ -75,6 +76,10 @@ def kernels(
     `data_dtype` that of the columns (the same unless given): "float64" or "float32". Only torch and jax have a choice.
     Raises EngineError where the library is missing or broken or finds no such device, OptionError for a wrong name.
     """
+    if isinstance(derivation, BlockDerivation):
+        from steepest.engines.blocks import BlockKernels
+
+        return BlockKernels(derivation, kernels(name, derivation.core, device, dtype, data_dtype))
     reason = why_not(name)
     if reason:
         raise EngineError(reason)
@@ -93,7 +98,7 @@ def operations_of(derivation: Derivation) -> int:
     from steepest.engines.numpy_engine import PRINTED
 
     if derivation not in _counted:
-        _counted[derivation] = sums_kernel(derivation, "gradient", PRINTED).cost
+        _counted[derivation] = sums_kernel(derivation.core, "gradient", PRINTED).cost
     return _counted[derivation]
 
 

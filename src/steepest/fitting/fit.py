@@ -17,6 +17,8 @@ from steepest.errors import OptionError, SteepestWarning
 from steepest.fitting.bounded import bounded
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.general import general
+from steepest.fitting.large import large
+from steepest.fitting.lasso import lasso
 from steepest.fitting.leastsq import leastsq
 from steepest.fitting.linear import linear
 from steepest.fitting.result import Fit
@@ -26,6 +28,8 @@ from steepest.fitting.verify import Found
 
 ESCAPES = 5
 ROWS = "; leave out such rows, or change the formula"
+WIDEST, LARGEST = 2_000, 20_000_000  # parameters, and numbers, of a Jacobian that is factored
+PENALISED = "a penalty pulls the parameters, so they have no standard errors"
 
 
 def fit(
@@ -41,7 +45,7 @@ def fit(
     loss = FreeLoss(objective, theta, box, problem.get("sigma") is not None)
     if not loss.names:
         raise OptionError("every parameter is fixed: there is nothing to fit; free one of them")
-    if loss.rows < len(loss.names):
+    if loss.rows < len(loss.names) and objective.derivation.penalty is None:
         count = f"{loss.rows} row{'' if loss.rows == 1 else 's'}"
         sentence = f"{count} for {len(loss.names)} parameters: many parameters fit them equally well"
         warnings.warn(sentence, SteepestWarning, stacklevel=3)
@@ -69,17 +73,34 @@ def free_search(loss: FreeLoss, start: Array) -> Found:
         given = loss.start if straight and not loss.is_finite(loss.start) else start  # where 0/0 does not hide the cause
         reason = diagnose(loss.objective, loss.theta(given), ROWS if straight else "; start it elsewhere")
         return Found(start, "nonfinite", reason, unknown, "none")
-    if straight:
+    if straight and can_be_factored(loss):
         found = linear(loss)
         if loss.allows(found.x):
             return found
-    path: Callable[[Array], Found] = partial(leastsq if loss.objective.derivation.criterion.quadratic else general, loss)
+    path: Callable[[Array], Found] = partial(path_of(loss), loss)
     found = path(start)
     for _ in range(ESCAPES):
         if found.escape is None:
             break
         found = path(loss.inside(found.escape))
     return found
+
+
+def path_of(loss: FreeLoss) -> Callable[[FreeLoss, Array], Found]:
+    if loss.box is not None and (loss.l1 is not None or loss.is_large):
+        what = "an l1 penalty" if loss.l1 is not None else f"{len(loss.start):,} parameters in blocks"
+        raise OptionError(f"a fit with {what} knows no bounds: leave min and max out")
+    if loss.l1 is not None:
+        return lasso
+    if loss.is_large:
+        return large
+    return leastsq if loss.objective.derivation.criterion.quadratic else general
+
+
+def can_be_factored(loss: FreeLoss) -> bool:
+    """Is the Jacobian, or what stands for it, of a size that QR takes in about a second?"""
+    size = len(loss.start)
+    return not loss.is_large or (size <= WIDEST and (loss.has_many_rows or loss.rows * size <= LARGEST))
 
 
 def result(loss: FreeLoss, found: Found, seconds: float, problem: Mapping[str, Any]) -> Fit:
@@ -96,8 +117,7 @@ def result(loss: FreeLoss, found: Found, seconds: float, problem: Mapping[str, A
         reason += "; no row is left to tell the standard errors from"
     rss = np.nan
     if objective.derivation.criterion.quadratic:
-        rows = loss.tangent(found.x)[0]
-        rss = float(rows @ rows)
+        rss = sum_of_squares(loss, found.x)
         reduced = rss / float(objective.divisor)
     else:
         reduced = loss.loss(found.x) / float(objective.divisor)
@@ -111,10 +131,17 @@ def result(loss: FreeLoss, found: Found, seconds: float, problem: Mapping[str, A
         s=float(np.sqrt(rss / dof)) if dof > 0 else np.nan,
         rows=loss.rows,
         outcome=found.outcome,
-        reason=reason,
+        reason=reason + (f"; {PENALISED}" if objective.derivation.penalty is not None else ""),
         method=found.method,
         evaluations=loss.evaluations,
         seconds=seconds,
         problem=problem,
         objective=objective,
     )
+
+
+def sum_of_squares(loss: FreeLoss, x: Array) -> float:
+    if loss.is_large:
+        return loss.loss(x)
+    rows = loss.tangent(x)[0]
+    return float(rows @ rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from steepest.language.program import COMPARISONS
 
 MANY = 50_000  # rows from which a few stand for all of them
 MOST_EXACT = 64  # parameters up to which the exact Hessian is derived
+LARGE = 1e9  # rows × parameters² from which no Hessian of blocks is made on the way
 SHARP = COMPARISONS | {"abs", "sign", "max", "min", "relu", "clip"}
 
 
@@ -40,6 +42,10 @@ class FreeLoss:
         self.theta = self.free.theta
         self._theta = theta
         self._seen: tuple[Array, Array, Array] | None = None
+        self._bent: tuple[Array, Array] | None = None
+        self.blocks = objective.derivation.formula.blocks
+        self.is_large = bool(self.blocks) and objective.columns.rows * len(self.start) ** 2 > LARGE
+        self.l1 = None if objective.l1 is None else objective.l1[objective.free] * float(objective.divisor)
 
     @property
     def evaluations(self) -> int:
@@ -83,13 +89,52 @@ class FreeLoss:
 
     def hessian(self, x: Array) -> Array | None:
         """The second derivatives, (k, k), or None where there are too many to derive or they are not finite."""
-        if len(self._theta) > MOST_EXACT:
+        if len(self._theta) > MOST_EXACT and not self.blocks:
             return None
         try:
             hessian: Array = self.free.curved("hessian", x)[1] * self.objective.divisor
         except FormulaError:
             return None
         return hessian if np.isfinite(hessian).all() else None
+
+    def product(self, x: Array, direction: Array) -> Array:
+        """The Hessian times a direction, (k,)."""
+        if not self.blocks:
+            hessian = self.hessian(x)
+            return np.full_like(x, np.nan) if hessian is None else hessian @ direction
+        objective, whole = self.objective, np.zeros_like(self._theta)
+        whole[objective.free] = direction
+        kernels: Any = objective.kernels
+        self.free.evaluations += 1
+        found: Array = kernels.product(self._bends(x), whole, objective.columns.arrays, objective.total)[objective.free]
+        return found
+
+    def diagonal(self, x: Array) -> Array:
+        """That of the Hessian, (k,); 1 where it is not positive."""
+        objective = self.objective
+        if self.blocks:
+            kernels: Any = objective.kernels
+            self.free.evaluations += 1
+            found = kernels.diagonal(self._bends(x), objective.columns.arrays, objective.total)[objective.free]
+        else:
+            hessian = self.hessian(x)
+            found = np.ones_like(x) if hessian is None else np.diag(hessian)
+        return np.where((found > 1e-300) & np.isfinite(found), found, 1.0)
+
+    def _bends(self, x: Array) -> Array:
+        """What blocks need of the rows for a product; the last is remembered."""
+        if self._bent is None or not np.array_equal(self._bent[0], x):
+            objective, self._bent = self.objective, None
+            kernels: Any = objective.kernels
+            self.free.evaluations += 1
+            self._bent = x.copy(), kernels.bends(self.theta(x), objective.columns.arrays, objective.weights)
+        return self._bent[1]
+
+    def smooth(self, x: Array) -> tuple[float, Array]:
+        """The loss and its gradient, (k,), without l1."""
+        self.free.evaluations += 1
+        point = self.objective.smooth(self.theta(x))
+        return float(point.loss * self.objective.divisor), point.gradient[self.objective.free] * self.objective.divisor
 
     def tangent(self, x: Array) -> tuple[Array, Array]:
         """√w·(yhat - y), (n,), and its Jacobian, (n, k); k + 1 rows that stand for them where n is large.
@@ -143,7 +188,8 @@ class FreeLoss:
         """Do the parameters move no kink and no jump? A loss of our table has none but `mae`, which `general` refuses."""
         derivation = self.objective.derivation
         value = derivation.program("value")
-        judged = value.pruned({"yhat": value.outputs["yhat"]}) if derivation.criterion.source else value
+        known = derivation.criterion.source and derivation.penalty is None
+        judged = value.pruned({"yhat": value.outputs["yhat"]}) if known else value
         moved = judged.depends_on("parameter")
         return not any(moved[i] and node.op in SHARP for i, node in enumerate(judged.nodes))
 
@@ -162,4 +208,5 @@ class FreeLoss:
     def is_finite(self, x: Array) -> bool:
         """Are the loss, its gradient and the tangent finite at x?"""
         loss, gradient = self.at(x)
-        return bool(np.isfinite(loss) and np.isfinite(gradient).all() and all(np.isfinite(a).all() for a in self.tangent(x)))
+        rows = () if self.is_large else self.tangent(x)
+        return bool(np.isfinite(loss) and np.isfinite(gradient).all() and all(np.isfinite(a).all() for a in rows))

@@ -144,6 +144,6 @@ def judge(loss: FreeLoss, x: Array) -> Found:
 
 def has_kinks(loss: FreeLoss) -> bool:
     """Is the loss made of straight pieces, as mae is? Its second derivative with respect to yhat is then zero."""
-    program = loss.objective.derivation.program("normal")
+    program = loss.objective.derivation.unpenalised.core.program("normal")
     bends = [program.nodes[node] for name, node in program.outputs.items() if name.startswith("normal")]
     return all(node.op == "number" and node.value == 0 for node in bends)

@@ -41,6 +41,8 @@ def chosen(objective: Objective, start: Start) -> Chosen:
     theta = objective.kernels.vector(start.values)
     names = objective.derivation.formula.parameters
     assumed = [k for k in range(len(theta)) if names[k] in start.assumed]
+    if objective.derivation.formula.blocks or objective.derivation.penalty is not None:
+        return Chosen(theta, start.said)
     if not assumed or objective.derivation.is_linear or not FreeLoss(objective, theta).measures_residuals:
         return Chosen(theta, [] if objective.derivation.is_linear else start.said)
     linear = linear_together(objective.derivation, assumed)

@@ -28,7 +28,8 @@ def statistics(fit: Fit) -> Statistics:
 
     R² = 1 - Σw(y - yhat)²/Σw(y - ȳ)², ȳ the weighted mean. ln L = -n/2·(ln(2π·rss/n) + 1) + ½Σ ln w for a quadratic loss, whose
     errors are normal with the variance σ²/w, and -½Σ((y - yhat)²/σ² + ln 2πσ²) where σ is known; Σ(-ℓ) for logistic and
-    cross-entropy, less Σ ln y! for poisson. Rows of weight 0 are left out, weights of those likelihoods count rows.
+    cross-entropy, less Σ ln y! for poisson. Rows of weight 0 are left out, weights of those likelihoods count rows. A penalty has
+    no part in either.
     """
     y, losses = responses(fit)
     weights = weights_of(fit.objective)
@@ -52,7 +53,7 @@ def statistics(fit: Fit) -> Statistics:
 
 def responses(fit: Fit) -> Array:
     """y and the loss of each row, (2, rows), without a kernel that would have to be compiled for it."""
-    value = fit.objective.derivation.program("value")
+    value = fit.objective.derivation.unpenalised.program("value")
     wanted = value.pruned({name: value.outputs[name] for name in ("y", "loss")})
     return np.concatenate(list(by_rows(fit.objective.derivation, wanted, wanted, fit.theta, fit.objective.columns)), axis=1)
 

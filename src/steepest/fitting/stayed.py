@@ -11,6 +11,8 @@ from steepest.fitting.verify import Found, named
 def explained(loss: FreeLoss, found: Found) -> str:
     """The reason of an outcome, and which parameters stayed at their start because nothing changes with them there."""
     still = (found.x == loss.start) & (found.outcome != "nonfinite")
+    if loss.is_large:
+        return found.reason
     if still.any():
         still &= ~np.any(loss.tangent(found.x)[1], axis=0)
     if not still.any():

@@ -35,8 +35,10 @@ def of_loss(loss: FreeLoss, x: Array, inverse: Array) -> Array:
     """From H⁻¹, H the Hessian of the summed loss.
 
     H⁻¹ itself where the loss is a negative log-likelihood. Else n/(n - k) H⁻¹(Σ w²gᵢgᵢᵀ)H⁻¹, gᵢ the gradient of row i,
-    which holds for any smooth loss (Huber 1967); nan where n <= k.
+    which holds for any smooth loss (Huber 1967); nan where n <= k, and where there is a penalty.
     """
+    if loss.objective.derivation.penalty is not None:  # it pulls the estimates aside
+        return np.full_like(inverse, np.nan)
     if loss.objective.derivation.criterion.name in LIKELIHOODS:
         return inverse
     if loss.rows <= len(x):

@@ -14,6 +14,7 @@ from steepest.fitting.tangent import EPSILON, Tangent
 GAIN = 1e-12  # of the summed loss: what the next step may still take off it
 FAR = 1e4  # times its start, or 1: a parameter beyond has probably run away
 RISE = 1e-6  # of the summed loss: how far up the walls are tried
+LOOKS = 3  # random directions, of many parameters
 TINY = 1e-290  # a sum of squares below has lost digits to underflow
 BEYOND = "is beyond the range of numbers; scale the columns to about 1"
 
@@ -78,6 +79,27 @@ def walled(loss: FreeLoss, x: Array, inverse: Array) -> Verdict:
                 if loss.loss(there) < here - max(GAIN * mass, blur):
                     return Verdict("stopped", f"no minimum here: across a kink the loss falls towards {towards(loss, x, step)}")
     return Verdict("converged", "the gradient is zero to rounding, and the loss rises in every direction")
+
+
+def rising(loss: FreeLoss, x: Array) -> Verdict:
+    """Does the loss rise both ways along x itself, the way of a parameter that runs away, and along random directions?
+
+    For parameters too many to be tried one by one; those that are 0 under l1 stay so.
+    """
+    here, mass = loss.loss(x), loss.mass(x)
+    rise = max(RISE * mass, 100 * max(rounding(loss, x, mass), loss.grain), TINY)
+    moves = np.ones(len(x)) if loss.l1 is None else ((x != 0) | (loss.l1 == 0)).astype(float)
+    random = np.random.default_rng(0).normal(size=(LOOKS, len(x))) / np.sqrt(loss.diagonal(x))
+    for direction in moves * np.vstack([x, random]):
+        bend = float(direction @ loss.product(x, direction))
+        if not direction.any():
+            continue
+        step = np.sqrt(2 * rise / bend) * direction if bend > 0 else direction
+        for side in (step, -step):
+            there = loss.loss(x + side)
+            if there - here < 0.5 * rise:
+                return Verdict("stopped", f"no minimum here: the loss does not rise towards {towards(loss, x, side)}")
+    return Verdict("converged", "the gradient is zero to rounding, and the loss rises in every direction that was tried")
 
 
 def scattered(inverse: Array) -> Array:

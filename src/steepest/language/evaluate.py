@@ -35,6 +35,8 @@ def evaluate(
         for node in program.nodes:
             if node.op in leaves:
                 values.append(_floats(leaves[node.op][node.value]))
+            elif node.op == "dot":
+                values.append(_dot(program, node, parameters, values))
             else:
                 values.append(_apply(node, [values[a] for a in node.args]))
     return values
@@ -43,6 +45,11 @@ def evaluate(
 def _floats(value: Any) -> Any:
     array = np.asarray(value)
     return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def _dot(program: Program, node: Node, parameters: Sequence[Any], values: list[Any]) -> Any:
+    first, matrix = program.nodes[node.args[0]].value, values[node.args[1]]
+    return matrix @ _floats(parameters[first : first + matrix.shape[-1]])
 
 
 def _apply(node: Node, args: list[Any]) -> Any:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from typing import Any
 
 from steepest import errors
 from steepest.errors import FormulaError
+from steepest.language.blocks import Block, Matrix, check_dots, spread
 from steepest.language.constants import constant_values
 from steepest.language.names import printable
 from steepest.language.parser import Parser
@@ -27,35 +29,52 @@ class Formula:
     response: str  # the text left of '~'
     model: str  # the text right of '~'
     warnings: tuple[str, ...] = ()
+    blocks: tuple[Block, ...] = ()  # of every dot(w, X)
 
 
-def parse_formula(text: str, columns: Sequence[str], constants: Mapping[str, Any] | None = None) -> Formula:
+def parse_formula(
+    text: str, columns: Sequence[str], constants: Mapping[str, Any] | None = None, matrices: Mapping[str, Matrix] | None = None
+) -> Formula:
     """Reads `response ~ model`. Names of columns are predictors, names of constants are numbers, all others parameters.
 
-    `columns` are the names that the data offer. Raises FormulaError, with the place in the text.
+    `columns` are the names that the data offer, `matrices` those of them that hold several numbers a row. Raises FormulaError,
+    with the place in the text.
 
     >>> f = parse_formula("y ~ a + b*P3(c + d*x)", ["x", "y"])
     >>> f.parameters, f.columns
     (('a', 'b', 'c', 'd'), ('y', 'x'))
     """
     sides, tilde = _sides(text)
-    parser = Parser(text, constant_values(constants, text))
+    parser = Parser(text, constant_values(constants, text), functions=("dot",))
     _check_constants(text, constants, columns)
     y = parser.read(sides[0])
     _check_response(parser, columns)
     yhat = parser.read(sides[1])
     _check_columns(parser, sides, columns)
     program = parser.builder.program(y=y, yhat=yhat)
+    check_dots(parser, program, columns, matrices or {})
     used = program.names()
     known = set(columns)
     predictors = tuple(name for name in used if name in known)
-    parameters = tuple(name for name in used if name not in known)
-    if not parameters:
+    symbols = tuple(name for name in used if name not in known)
+    if not symbols:
         where = tilde + 1
         raise FormulaError("the model has no parameters: there is nothing to fit; write one, as in 'y ~ a*x'", text, where)
-    warnings = [*parser.warnings, *_near_columns(parameters, columns), *_unused(constants or {}, sides, parameters)]
-    resolved = _resolved(program, parameters, predictors)
-    return Formula(text, resolved, parameters, predictors, text[:tilde].strip(), text[tilde + 1 :].strip(), tuple(warnings))
+    warnings = [
+        *parser.warnings,
+        *_near_columns([name for name in symbols if name not in parser.dots], columns),
+        *_unused(constants or {}, sides, symbols),
+    ]
+    names = spread(parser, symbols, columns, matrices or {})
+    firsts = dict(zip(symbols, accumulate((len(made) for made in names), initial=0), strict=False))
+    blocks = tuple(
+        Block(name, matrix, firsts[name], matrices[matrix].size, predictors.index(matrix), matrices[matrix].labels)
+        for name, (matrix, _) in parser.dots.items()
+        if matrices
+    )
+    resolved = _resolved(program, firsts, predictors)
+    sides_text = text[:tilde].strip(), text[tilde + 1 :].strip()
+    return Formula(text, resolved, tuple(chain(*names)), predictors, *sides_text, tuple(warnings), blocks)
 
 
 def _sides(text: str) -> tuple[list[list[Token]], int]:
@@ -107,9 +126,9 @@ def _check_columns(parser: Parser, sides: list[list[Token]], columns: Sequence[s
             raise FormulaError(f"poly makes the parameter '{name}', but a column has that name", parser.text, position)
 
 
-def _resolved(program: Program, parameters: Sequence[str], columns: Sequence[str]) -> Program:
+def _resolved(program: Program, firsts: Mapping[str, int], columns: Sequence[str]) -> Program:
     builder = Builder()
-    leaves = {name: builder.add("parameter", value=k) for k, name in enumerate(parameters)}
+    leaves = {name: builder.add("parameter", value=first) for name, first in firsts.items()}
     leaves |= {name: builder.add("column", value=j) for j, name in enumerate(columns)}
     return builder.program(**builder.inline(program, leaves))
 

@@ -3,6 +3,7 @@
     expression = number | name | `column` | - expression | + expression | ( expression )
                | expression (+ - * / **) expression | function(expression, ...) | P3(expression) | T3(expression)
                | where(expression (< <= > >= == !=) expression, expression, expression) | poly(expression, 3, name)
+               | dot(name, column)
 
 It is an allow-list: nothing else can be said. Nodes go straight into the builder; there is no tree, and only nesting
 recurses.
@@ -28,6 +29,7 @@ MAX_DEPTH = 100
 _STRENGTH = {"+": 10, "-": 10, "*": 20, "/": 20, "**": 40}
 _UNARY = 30  # weaker than a power: -x**2 is -(x**2)
 _OPERANDS = frozenset({"number", "name", "quoted"})
+OTHERS = {"l1": ("w", "k"), "l2": ("w", "k")}  # arguments of functions beside the table's; those not named take u
 
 
 class Parser:
@@ -38,6 +40,7 @@ class Parser:
         self.builder = WatchedBuilder(text)
         self.names: dict[str, int] = {}
         self.made: dict[str, int] = {}  # names that poly(…) made
+        self.dots: dict[str, tuple[str, int]] = {}  # of each dot(w, X) the matrix, and where it stands
         self.warnings: dict[str, None] = {}
         self._constants = constants or {}
         self._functions = frozenset(functions)  # of one argument, beside the table's
@@ -124,7 +127,7 @@ class Parser:
             return self.builder.add("pi")
         if name in self._constants:
             return self.builder.number(self._constants[name])
-        if name in FUNCTIONS or name in USER_FUNCTIONS or name in self._functions or name == "poly":
+        if name in FUNCTIONS or name in USER_FUNCTIONS or name in self._functions or name in ("poly", "dot"):
             self.fail(f"'{name}' is a function: write {name}(…), or `{name}` for a column of that name", token)
         if name in ("inf", "nan"):
             self.fail(f"'{name}' is not in the language: numbers are finite", token)
@@ -143,12 +146,14 @@ class Parser:
             return self._where(token)
         if name == "poly":
             return self._poly(token)
+        if name == "dot":
+            return self._dot(token)
         if value := polynomial(name):
             if value[0] > HIGHEST_ORDER:
                 self.fail(f"'{name}': the order is at most {HIGHEST_ORDER}", token)
             return self._add(token, "gegenbauer", *self._arguments(token, ("u",)), value=value)
         if name in FUNCTIONS or name in self._functions:
-            wanted = FUNCTIONS[name].arguments if name in FUNCTIONS else ("u",)
+            wanted = FUNCTIONS[name].arguments if name in FUNCTIONS else OTHERS.get(name, ("u",))
             return self._add(token, name, *self._arguments(token, wanted), value=0 if name == "sinc" else None)
         if function := USER_FUNCTIONS.get(name):
             places = self._arguments(token, function.arguments)
@@ -156,7 +161,7 @@ class Parser:
             return self.builder.inline(function.program, dict(zip(function.arguments, places, strict=True)))["value"]
         if name in ELSEWHERE:
             self.fail(f"unknown function '{name}': write {ELSEWHERE[name]}", token)
-        known = [*FUNCTIONS, "poly", *USER_FUNCTIONS, *self._functions, "P0…P200", "T0…T200"]
+        known = [*FUNCTIONS, "poly", "dot", *USER_FUNCTIONS, *self._functions, "P0…P200", "T0…T200"]
         self.fail(f"{errors.unknown('function', name, known)}. For a product write '{name}*(…)'", token)
 
     def _arguments(self, token: Token, wanted: tuple[str, ...]) -> list[int]:
@@ -205,6 +210,22 @@ class Parser:
             power = x if k == 1 else self._add(token, "**", x, self.builder.number(k))
             total = self._add(token, "+", total, self._add(token, "*", weight, power))
         return total
+
+    def _dot(self, token: Token) -> int:
+        if "dot" not in self._functions:
+            self.fail("dot(w, X) stands only right of '~' in a formula", token)
+        name = self._next()
+        self._expect(",")
+        matrix = self._next()
+        if name.kind != "name" or matrix.kind not in ("name", "quoted"):
+            self.fail("dot(w, X) takes a bare name for its parameters, and the name of a matrix", token)
+        self._expect(")")
+        fault = reserved(name.text) or (reserved(matrix.text) if matrix.kind == "name" else None)
+        if fault or name.text in self._constants:
+            self.fail(f"dot cannot make parameters of the name '{name.text}': {fault or 'it is a constant'}", name)
+        if self.dots.setdefault(name.text, (matrix.text, name.position))[0] != matrix.text:
+            self.fail(f"'{name.text}' already stands for the parameters of another matrix: take another name", name)
+        return self._add(token, "dot", self._free(name, name.text), self._free(matrix, matrix.text))
 
     def _made(self, base: Token, k: int) -> int:
         name = f"{base.text}{k}"

@@ -35,6 +35,8 @@ def chosen(
         return Choice(asked, "asked for")
     derivation = through("numpy").derivation
     engine, why = choose(derivation, rows, steps)
+    if derivation.formula.blocks and asked == "auto":
+        return Choice(engine, f"{why}; dot(w, X) goes by products of matrices, one step at a time")
     if batched:
         return Choice(engine, f"{why}; {BATCHES}" if asked == CONDENSED else why)
     if asked == "auto" and (engine != "compiled" or not plain_step or not derivation.criterion.quadratic):

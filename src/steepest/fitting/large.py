@@ -1,0 +1,101 @@
+"""Many parameters in blocks: L-BFGS to the valley, Newton's steps by conjugate gradients, and no matrix of second derivatives."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from steepest.descent.objective import Array
+from steepest.fitting.bowl import bowl
+from steepest.fitting.free_loss import FreeLoss
+from steepest.fitting.general import has_kinks
+from steepest.fitting.products import Step, newton_step
+from steepest.fitting.uncertainty import of_loss
+from steepest.fitting.verify import GAIN, Found, Verdict, rising, settled
+
+METHOD = "l-bfgs + newton-cg"
+STEPS, ROUNDS, PRODUCTS = 5_000, 20, 40
+EXACT, MOST = 1e11, 2_000  # rows × parameters², and parameters, up to which the Hessian is made for standard errors
+DIGITS = 1e-18  # of the loss: what a step may still gain where 8 digits of the parameters hold
+
+
+def large(loss: FreeLoss, start: Array) -> Found:
+    unknown = np.full((len(start), len(start)), np.nan)
+    if has_kinks(loss):
+        x = lbfgs(loss, start)
+        verdict = Verdict("stopped", "the loss has kinks, where no gradient can tell a minimum; no step found lowers it")
+        return Found(x, *verdict, unknown, METHOD)
+    x, last = newton(loss, lbfgs(loss, start), np.ones(len(start), dtype=bool))
+    verdict = judged(loss, x, last)
+    if verdict.outcome == "converged" and has_errors(loss):
+        hessian = loss.hessian(x)
+        shape = None if hessian is None else bowl(loss, x, hessian)
+        if shape is None or not shape.is_up:
+            return Found(
+                x, "stopped", "the data do not determine all parameters: the loss is level in some direction", unknown, METHOD
+            )
+        return Found(x, *verdict, of_loss(loss, x, shape.directions @ shape.directions.T), METHOD)
+    if verdict.outcome == "converged" and loss.objective.derivation.penalty is None:
+        verdict = verdict._replace(reason=f"{verdict.reason}; {len(x):,} parameters are too many for standard errors")
+    return Found(x, *verdict, unknown, METHOD)
+
+
+def has_errors(loss: FreeLoss) -> bool:
+    """Is there no penalty, and is the Hessian of a size that can be made?"""
+    size = len(loss.start)
+    return loss.objective.derivation.penalty is None and size <= MOST and loss.rows * size**2 <= EXACT
+
+
+def lbfgs(loss: FreeLoss, start: Array) -> Array:
+    """The lowest point that SciPy's L-BFGS-B meets, in units in which the loss bends alike along all parameters at the start."""
+    from scipy.optimize import minimize
+
+    size = loss.mass(start) or 1.0
+    scale = np.sqrt(loss.diagonal(start) / size)
+    best = (start, *loss.at(start))
+
+    def value(z: Array) -> tuple[float, Array]:
+        nonlocal best
+        x = z / scale
+        height, gradient = loss.at(x)
+        if not (np.isfinite(height) and np.isfinite(gradient).all()):  # a wall, so that the line search comes back
+            height, gradient = best[1] + abs(float(best[2] @ (x - best[0]))), -best[2]
+        elif height < best[1]:
+            best = x, height, gradient
+        return height / size, gradient / scale / size
+
+    options = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-15, "gtol": 1e-10, "maxcor": 20, "maxls": 40}
+    minimize(value, start * scale, jac=True, method="L-BFGS-B", options=options)
+    return best[0]
+
+
+def newton(loss: FreeLoss, x: Array, moves: Array) -> tuple[Array, Step]:
+    """Steps in the coordinates that move while they gain, and the last step, which is not taken."""
+    here, gradient = loss.at(x)
+    mass, most, before = loss.mass(x), PRODUCTS, np.inf
+    last = newton_step(loss, x, gradient, moves, most)
+    for _ in range(ROUNDS):
+        if last.is_down or last.is_level or last.bound <= DIGITS * mass:
+            break
+        if last.bound <= GAIN * mass and last.gain >= before / 4:
+            break
+        slack = 64 * np.finfo(float).eps * mass
+        step, there, slope = last.step, *loss.at(x + last.step)
+        while not there <= here + slack and not np.array_equal(x + step, x):
+            step = step / 2
+            there, slope = loss.at(x + step)
+        if not there <= here + slack:
+            break
+        x, here, gradient, before = x + step, there, slope, last.gain
+        most = min(10 * PRODUCTS, 2 * most)
+        last = newton_step(loss, x, gradient, moves, most)
+    return x, last
+
+
+def judged(loss: FreeLoss, x: Array, last: Step) -> Verdict:
+    """Is x a minimum, by what Newton's step could still gain, and by a look along some directions?"""
+    if last.is_down:
+        return Verdict("stopped", "the loss bends down in some direction: this is no minimum")
+    if last.is_level:
+        return Verdict("stopped", "the loss is level in some direction: the data do not determine all parameters")
+    verdict = settled(loss, x, last.bound)
+    return rising(loss, x) if verdict.outcome == "converged" else verdict
