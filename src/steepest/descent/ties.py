@@ -47,7 +47,7 @@ def tied(
     for name, tie in ties.items():
         if name not in parameters:
             raise OptionError(f"start: {unknown('parameter', printable(name), parameters)}")
-        check_names(name, tie, columns, known)
+        check_names(name, tie, columns, known, constants)
     resolved = dict(ties)
     for _ in ties:
         resolved = {name: substituted(tie, ties) for name, tie in resolved.items()}
@@ -62,8 +62,12 @@ def read(text: str, table: Table, constants: Mapping[str, Any] | None) -> Formul
     return parse_formula(text, table.names, constants, table.matrices)
 
 
-def check_names(name: str, tie: str, columns: Collection[str], known: Collection[str]) -> None:
-    """Refuses what a tie may not name."""
+def check_names(name: str, tie: str, columns: Collection[str], known: Collection[str], constants: Collection[str]) -> None:
+    """Refuses what a tie may not name, and a tie to nothing."""
+    if not set(names_in(name, tie)) - set(constants):
+        raise OptionError(
+            f"'{printable(name)}' is tied to '{printable(tie)}', which names no parameter: give a number, without quotes"
+        )
     for other in names_in(name, tie):
         if other in columns:
             raise OptionError(f"'{printable(name)}' is tied to the column '{printable(other)}': write it into the formula")
