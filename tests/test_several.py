@@ -528,3 +528,10 @@ def test_the_command_line(tmp_path: Path) -> None:
 def test_the_command_line_refuses(words: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "y ~ a*exp(-b*x)", files(tmp_path)[0], *words]) in (1, 2)
     assert sentence in capsys.readouterr().err
+
+
+def test_the_steps_name_the_column_of_a_condition() -> None:
+    problem = grouped(start={"a": 2, "b": 0.5})
+    assert "{a_control if run_code < 2, else a_treated}" in problem.formulae().text()
+    sets = st.Problem("y ~ a*x", [ONE, ONE], own=["a"], start={"a": 1})
+    assert "{a_1 if set < 2, else a_2}" in sets.formulae().text() and "a_1 if set < 2" in sets.steps(lr=0.1).text()

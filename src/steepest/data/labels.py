@@ -165,4 +165,7 @@ def check_groups(groups: Sequence[Group], codes: Sequence[Array], source: str) -
         for number, label in enumerate(group.labels, 1):
             if not (code == number).any():
                 rows = counted(len(code), "row")
-                raise DataError(f"{source}: none of the {rows} that are left has {quoted(group.column)} {quoted(label)}")
+                raise DataError(
+                    f"{source}: none of the {rows} that are left has {quoted(group.column)} {quoted(label)}."
+                    "\nGive it rows without gaps, or leave it out of the data."
+                )

@@ -81,7 +81,7 @@ def _joined(formulas: list[str], rows: list[_Rows], own: Any, weights: Any, cons
     table, weights = (rows[0].table, weights) if sets is None else _stack(rows, sets, others, weights)
     groups = {sets.column: sets} if sets else {}
     for column in others:
-        code = _free(f"{_identifier(column) or 'group'}_code", taken | {group.code for group in groups.values()})
+        code = _free(_code_name(column), taken | {group.code for group in groups.values()})
         groups[column] = Group(column, code, labelled(table, column).labels)
     taken |= {group.code for group in groups.values()}
     names = _own_names({name: groups[column] for name, column in columns.items()}, taken)
@@ -227,6 +227,11 @@ def _identifier(label: str) -> str:
     """
     bare = "".join(c for c in unicodedata.normalize("NFKD", label) if not unicodedata.combining(c))
     return re.sub(r"[^A-Za-z0-9Α-Ωα-ω]+", "_", re.sub(r"-(?=[0-9.])", "m", bare)).strip("_")
+
+
+def _code_name(column: str) -> str:
+    name = f"{_identifier(column)}_code"
+    return "group_code" if name_fault(name) or reserved(name) else name
 
 
 def _free(name: str, taken: set[str]) -> str:
