@@ -288,9 +288,20 @@ def test_a_saved_fit_reads_labels_without_its_data(tmp_path: Path) -> None:
         assert again.predict({"x": [1]}, set="treated") == fit.predict({"x": [1], "run": ["treated"]})
         assert again.band({"x": [1], "run": ["control"]}).upper == fit.band({"x": [1], "run": ["control"]}).upper
     held = json.loads((tmp_path / "fit.json").read_text(encoding="utf-8"))
-    for damage in ({"groups": 3}, {"groups": [{"column": 1}]}, {"text": None}, {"own": []}, {"formulas": "y"}):
-        held["recipe"]["sets"] = {**held["recipe"]["sets"], **damage}
-        (tmp_path / "damaged.json").write_text(json.dumps(held), encoding="utf-8")
+    for damage in (
+        {"groups": 3},
+        {"groups": [{"column": 1}]},
+        {"text": None},
+        {"own": []},
+        {"formulas": "y"},
+        {"formulas": ["y ~ a*x", "z ~ a*x"]},
+    ):
+        recipe = {**held["recipe"], "sets": {**held["recipe"]["sets"], **damage}}
+        (tmp_path / "damaged.json").write_text(json.dumps({**held, "recipe": recipe}), encoding="utf-8")
+        with pytest.raises(DataError, match="damaged"):
+            st.load(tmp_path / "damaged.json")
+    for lines in (3, [[1]], [["run", "control", "many", 1, 1]], [["run", "control", 3, "1", 1]]):
+        (tmp_path / "damaged.json").write_text(json.dumps({**fit.to_dict(), "sets": lines}), encoding="utf-8")
         with pytest.raises(DataError, match="damaged"):
             st.load(tmp_path / "damaged.json")
 
@@ -414,6 +425,11 @@ def test_new_rows_that_cannot_be_predicted(new: Any, label: Any, sentence: str) 
 def test_a_label_of_new_rows_where_there_is_one_set_only() -> None:
     with pytest.raises(OptionError, match="one only: leave it out"):
         st.fit("y ~ a*x", ONE).predict({"x": [1]}, set="i")
+    with pytest.raises(OptionError, match="one only: leave it out"):
+        st.fit("y ~ a*x", {**ONE, "run": ["i"] * 3}, own={"a": "run"}).predict({"x": [1]}, set="i")
+    with pytest.raises(OptionError, match="rows differ by run, day here"):
+        twice = st.Problem("y ~ a*x + b", {**ONE, "day": [1, 2, 1]}, own={"a": "run", "b": "day"}, start={"a": 1, "b": 1})
+        twice.predict(twice.start, {"x": [1]}, set=1)
     shared = st.fit("y ~ a*x", [ONE, ONE])
     assert shared.sets == () and shared.predict({"x": [1.0]}) == pytest.approx(st.fit("y ~ a*x", ONE).predict({"x": [1.0]}))
 
@@ -474,7 +490,7 @@ def test_the_picture_has_a_curve_and_points_for_each_set(tmp_path: Path) -> None
 
 def test_the_picture_of_two_responses_and_of_two_predictors() -> None:
     two = st.fit(["u ~ a*t", "log(v) ~ a*t"], {"t": [1.0, 2, 3], "u": [2.0, 4, 6.1], "v": [3.0, 9, 30]}, start={"a": 1})
-    assert two.plot().axes[0].get_ylabel() == "u, log(v)"
+    assert two.plot(band=0.9).axes[0].get_ylabel() == "u, log(v)"
     more = st.fit("y ~ a*x + b*z", {**ONE, "z": [1.0, 5, 2], "x": [1.0, 2, 7]}, own={"b": "run"}, start={"a": 1, "b": 1})
     assert more.plot().axes[1].get_xlabel() == "predicted"
 
