@@ -384,6 +384,7 @@ WRONG: list[tuple[Any, Any, dict[str, Any], type[Exception], str]] = [
     ("y ~ a*x", {**ONE, "run": [{}, {}, {}]}, {"own": {"a": "run"}}, DataError, "a dict is no label"),
     ("y ~ a*x", {**ONE, "run": [[1], [2], [3]]}, {"own": {"a": "run"}}, DataError, "one label a row"),
     ("y ~ a*x", {**ONE, "run": ["i", "k"]}, {"own": {"a": "run"}}, DataError, "columns of different length"),
+    ("y ~ a*x", {**ONE, "run": [None, np.nan, " "]}, {"own": {"a": "run"}}, DataError, "no label in any row"),
     ("y ~ a*x", [], {}, OptionError, "1 formulas and 0 data sets"),
     ("y ~ a*x", [ONE, {"x": [1.0], "z": [2.0]}], {}, FormulaError, "unknown column 'y'"),
     ("y ~ a*x + b*z", [{**ONE, "z": [1, 2, 3]}, ONE], {}, DataError, "'z' is a column of set 1 .mapping., but set 2"),
@@ -411,7 +412,8 @@ NEW: list[tuple[Any, Any, str]] = [
     ({"x": [1]}, None, "no column 'run', one of control, treated in each row"),
     ({"x": [1], "run": ["contro"]}, None, "unknown label 'contro': did you mean 'control'\\? Known: control, treated"),
     ({"x": [1]}, "other", "unknown label 'other'. Known: control, treated"),
-    ({"x": [1], "run": [None]}, None, "1 missing"),
+    ({"x": [1], "run": [None]}, None, "column 'run' has no label in any row"),
+    ({"x": [1, 2], "run": ["control", None]}, None, "column 'run_code': 1 missing"),
     ({"run": ["control"]}, None, "no column 'x'"),
 ]
 

@@ -46,6 +46,8 @@ def labelled(table: Table, name: str) -> Labelled:
             f"{table.source}, column {quoted(name)} has {len(found.labels):,} different values: at most {MOST_GROUPS} groups"
             " of rows can have parameters of their own.\nName a column that says which run, subject or treatment a row belongs to."
         )
+    if not found.labels:
+        raise DataError(f"{table.source}, column {quoted(name)} has no label in any row")
     return _risen(found)
 
 
