@@ -288,9 +288,20 @@ def test_a_saved_fit_reads_labels_without_its_data(tmp_path: Path) -> None:
         assert again.predict({"x": [1]}, set="treated") == fit.predict({"x": [1], "run": ["treated"]})
         assert again.band({"x": [1], "run": ["control"]}).upper == fit.band({"x": [1], "run": ["control"]}).upper
     held = json.loads((tmp_path / "fit.json").read_text(encoding="utf-8"))
-    for damage in ({"groups": 3}, {"groups": [{"column": 1}]}, {"text": None}, {"own": []}, {"formulas": "y"}):
-        held["recipe"]["sets"] = {**held["recipe"]["sets"], **damage}
-        (tmp_path / "damaged.json").write_text(json.dumps(held), encoding="utf-8")
+    for damage in (
+        {"groups": 3},
+        {"groups": [{"column": 1}]},
+        {"text": None},
+        {"own": []},
+        {"formulas": "y"},
+        {"formulas": ["y ~ a*x", "z ~ a*x"]},
+    ):
+        recipe = {**held["recipe"], "sets": {**held["recipe"]["sets"], **damage}}
+        (tmp_path / "damaged.json").write_text(json.dumps({**held, "recipe": recipe}), encoding="utf-8")
+        with pytest.raises(DataError, match="damaged"):
+            st.load(tmp_path / "damaged.json")
+    for lines in (3, [[1]], [["run", "control", "many", 1, 1]], [["run", "control", 3, "1", 1]]):
+        (tmp_path / "damaged.json").write_text(json.dumps({**fit.to_dict(), "sets": lines}), encoding="utf-8")
         with pytest.raises(DataError, match="damaged"):
             st.load(tmp_path / "damaged.json")
 
@@ -373,6 +384,7 @@ WRONG: list[tuple[Any, Any, dict[str, Any], type[Exception], str]] = [
     ("y ~ a*x", {**ONE, "run": [{}, {}, {}]}, {"own": {"a": "run"}}, DataError, "a dict is no label"),
     ("y ~ a*x", {**ONE, "run": [[1], [2], [3]]}, {"own": {"a": "run"}}, DataError, "one label a row"),
     ("y ~ a*x", {**ONE, "run": ["i", "k"]}, {"own": {"a": "run"}}, DataError, "columns of different length"),
+    ("y ~ a*x", {**ONE, "run": [None, np.nan, " "]}, {"own": {"a": "run"}}, DataError, "no label in any row"),
     ("y ~ a*x", [], {}, OptionError, "1 formulas and 0 data sets"),
     ("y ~ a*x", [ONE, {"x": [1.0], "z": [2.0]}], {}, FormulaError, "unknown column 'y'"),
     ("y ~ a*x + b*z", [{**ONE, "z": [1, 2, 3]}, ONE], {}, DataError, "'z' is a column of set 1 .mapping., but set 2"),
@@ -400,7 +412,8 @@ NEW: list[tuple[Any, Any, str]] = [
     ({"x": [1]}, None, "no column 'run', one of control, treated in each row"),
     ({"x": [1], "run": ["contro"]}, None, "unknown label 'contro': did you mean 'control'\\? Known: control, treated"),
     ({"x": [1]}, "other", "unknown label 'other'. Known: control, treated"),
-    ({"x": [1], "run": [None]}, None, "1 missing"),
+    ({"x": [1], "run": [None]}, None, "column 'run' has no label in any row"),
+    ({"x": [1, 2], "run": ["control", None]}, None, "column 'run_code': 1 missing"),
     ({"run": ["control"]}, None, "no column 'x'"),
 ]
 
@@ -414,6 +427,11 @@ def test_new_rows_that_cannot_be_predicted(new: Any, label: Any, sentence: str) 
 def test_a_label_of_new_rows_where_there_is_one_set_only() -> None:
     with pytest.raises(OptionError, match="one only: leave it out"):
         st.fit("y ~ a*x", ONE).predict({"x": [1]}, set="i")
+    with pytest.raises(OptionError, match="one only: leave it out"):
+        st.fit("y ~ a*x", {**ONE, "run": ["i"] * 3}, own={"a": "run"}).predict({"x": [1]}, set="i")
+    with pytest.raises(OptionError, match="rows differ by run, day here"):
+        twice = st.Problem("y ~ a*x + b", {**ONE, "day": [1, 2, 1]}, own={"a": "run", "b": "day"}, start={"a": 1, "b": 1})
+        twice.predict(twice.start, {"x": [1]}, set=1)
     shared = st.fit("y ~ a*x", [ONE, ONE])
     assert shared.sets == () and shared.predict({"x": [1.0]}) == pytest.approx(st.fit("y ~ a*x", ONE).predict({"x": [1.0]}))
 
@@ -474,7 +492,7 @@ def test_the_picture_has_a_curve_and_points_for_each_set(tmp_path: Path) -> None
 
 def test_the_picture_of_two_responses_and_of_two_predictors() -> None:
     two = st.fit(["u ~ a*t", "log(v) ~ a*t"], {"t": [1.0, 2, 3], "u": [2.0, 4, 6.1], "v": [3.0, 9, 30]}, start={"a": 1})
-    assert two.plot().axes[0].get_ylabel() == "u, log(v)"
+    assert two.plot(band=0.9).axes[0].get_ylabel() == "u, log(v)"
     more = st.fit("y ~ a*x + b*z", {**ONE, "z": [1.0, 5, 2], "x": [1.0, 2, 7]}, own={"b": "run"}, start={"a": 1, "b": 1})
     assert more.plot().axes[1].get_xlabel() == "predicted"
 
@@ -528,3 +546,10 @@ def test_the_command_line(tmp_path: Path) -> None:
 def test_the_command_line_refuses(words: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "y ~ a*exp(-b*x)", files(tmp_path)[0], *words]) in (1, 2)
     assert sentence in capsys.readouterr().err
+
+
+def test_the_steps_name_the_column_of_a_condition() -> None:
+    problem = grouped(start={"a": 2, "b": 0.5})
+    assert "{a_control if run_code < 2, else a_treated}" in problem.formulae().text()
+    sets = st.Problem("y ~ a*x", [ONE, ONE], own=["a"], start={"a": 1})
+    assert "{a_1 if set < 2, else a_2}" in sets.formulae().text() and "a_1 if set < 2" in sets.steps(lr=0.1).text()

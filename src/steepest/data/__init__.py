@@ -13,6 +13,7 @@ a fingerprint.
     examples.py      the shipped examples, with their formulas, losses and starts
     sample.py        points of an expression on a grid
     read.py          `read_table`: chooses among these
+    labels.py        a column of labels → codes;  stack.py: tables one under the other
 
 The only exceptions are `DataError`, which names source, column, row, value, count and remedy, and `OptionError`.
 Nothing is guessed, filled or dropped unless asked for; what was rounded or dropped is said in `Columns.warnings`.

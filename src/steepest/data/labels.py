@@ -46,6 +46,8 @@ def labelled(table: Table, name: str) -> Labelled:
             f"{table.source}, column {quoted(name)} has {len(found.labels):,} different values: at most {MOST_GROUPS} groups"
             " of rows can have parameters of their own.\nName a column that says which run, subject or treatment a row belongs to."
         )
+    if not found.labels:
+        raise DataError(f"{table.source}, column {quoted(name)} has no label in any row")
     return _risen(found)
 
 
@@ -165,4 +167,7 @@ def check_groups(groups: Sequence[Group], codes: Sequence[Array], source: str) -
         for number, label in enumerate(group.labels, 1):
             if not (code == number).any():
                 rows = counted(len(code), "row")
-                raise DataError(f"{source}: none of the {rows} that are left has {quoted(group.column)} {quoted(label)}")
+                raise DataError(
+                    f"{source}: none of the {rows} that are left has {quoted(group.column)} {quoted(label)}."
+                    "\nGive it rows without gaps, or leave it out of the data."
+                )

@@ -10,6 +10,8 @@
     stopping.py    where a finished block of rows ends the descent, as an outcome with a reason
     descend.py     the loop over blocks: advance, judge, record; a stop inside a block is replayed to its step
     interrupt.py   Ctrl-C waits for the end of a block
+    posed.py       what a Problem is made of;  together.py: several sets and responses as one formula and table, sets.py: what
+                   became of them, for starts and new data by the user's names; set_starts.py: of ready models
     responses.py   does the response suit the loss?  validation.py: rows that are held out
     diagnose.py    the row and expression where a loss is not finite
     trace.py       Trace: one row an evaluated point, read-only, with the recipe that makes it again; files.py saves it

@@ -34,7 +34,10 @@ class Sets:
             groups = tuple(Group(_text(one["column"]), _text(one["code"]), _texts(one["labels"])) for one in plain["groups"])
             own = {name: _text(column) for name, column in plain["own"].items()}
             parameters = {name: _texts(new) for name, new in plain["parameters"].items()}
-            return cls(text, formulas, own, data, groups, parameters, tuple(_texts(names) for names in plain["predictors"]))
+            predictors = tuple(_texts(names) for names in plain["predictors"])
+            if len(formulas) > 1 and [len(group.labels) for group in groups[:1]] != [len(predictors)]:
+                raise ValueError
+            return cls(text, formulas, own, data, groups, parameters, predictors)
         except (AttributeError, KeyError, TypeError, ValueError):
             raise DataError("what the recipe says of its sets is damaged: fit or descend again, and save it") from None
 
@@ -86,7 +89,7 @@ class Sets:
 
 def opened(data: Any, sets: Sets | None, label: Any = None) -> Table:
     """New data as the formula reads them. Raises OptionError for a `label` where rows are of one kind."""
-    if sets is not None:
+    if sets is not None and sets.groups:
         return sets.opened(data, label)
     if label is not None:
         raise OptionError("set= says of which set new rows are, and this problem has one only: leave it out")

@@ -99,31 +99,41 @@ def _joined(formulas: list[str], rows: list[_Rows], own: Any, given: Any, what: 
     columns = _own_columns(own, sets, rows)
     others = [column for column in dict.fromkeys(columns.values()) if sets is None or column != sets.column]
     table, given = (rows[0].table, given) if sets is None else _stack(rows, sets, others, given, what)
-    groups = {sets.column: sets} if sets else {}
-    for column in others:
-        code = _free(f"{_identifier(column) or 'group'}_code", taken | {group.code for group in groups.values()})
-        groups[column] = Group(column, code, labelled(table, column).labels)
-    taken |= {group.code for group in groups.values()}
-    names = _own_names({name: groups[column] for name, column in columns.items()}, taken)
-    text = _text(formulas, rows, sets, {name: groups[column] for name, column in columns.items()}, names)
+    coding = _coding(table, others, taken)
+    groups = [*([sets] if sets else []), *coding]
+    group_of = {name: next(group for group in groups if group.column == column) for name, column in columns.items()}
+    names = _own_names(group_of, taken | {group.code for group in groups})
+    text = _text(formulas, rows, sets, group_of, names)
     used = dict.fromkeys(column for one in rows for column in one.formula.columns)
-    plain = parse_formula(text, [*used, *(group.code for group in groups.values())], constants)
+    plain = parse_formula(text, [*used, *(group.code for group in groups)], constants)
     warnings = tuple(dict.fromkeys(warning for one in rows for warning in one.formula.warnings))
-    coding = [groups[column] for column in others]
     start = {name: value for one in rows for name, value in one.table.start.items()}
-    table = replace(coded(table, coding), source=_source(rows, sets, coding), start=start)
     return Together(
         formulas,
         replace(plain, text=_heading(formulas, columns), warnings=warnings),
-        table,
+        replace(coded(table, coding), source=_source(rows, sets, coding), start=start),
         given,
         {},
-        Sets(text, tuple(map(str, formulas)), columns, tuple(one.table.source for one in rows),
-             tuple(group for group in groups.values() if group.code in plain.columns),
-             {name: tuple(new for new in made if new in plain.parameters) for name, made in names.items()},
-             tuple(_columns_of(one.formula, "yhat") for one in rows)),
+        Sets(
+            text,
+            tuple(map(str, formulas)),
+            columns,
+            tuple(one.table.source for one in rows),
+            tuple(group for group in groups if group.code in plain.columns),
+            {name: tuple(new for new in made if new in plain.parameters) for name, made in names.items()},
+            tuple(_columns_of(one.formula, "yhat") for one in rows),
+        ),
         names,
-    )  # fmt: skip
+    )
+
+
+def _coding(table: Table, columns: Sequence[str], taken: set[str]) -> list[Group]:
+    """The group of each of these columns."""
+    groups: list[Group] = []
+    for column in columns:
+        code = _free(_code_name(column), taken | {group.code for group in groups})
+        groups.append(Group(column, code, labelled(table, column).labels))
+    return groups
 
 
 def _check_roles(rows: list[_Rows]) -> None:
@@ -205,7 +215,7 @@ def _stack(rows: list[_Rows], sets: Group, others: Sequence[str], given: Any, wh
         tables, more = per_set(tables, given, what, WEIGHTS), [WEIGHTS]
     columns = [(*one.formula.columns, *others, *more) for one in rows]
     parts = [Part(f"{sets.column} {label}", table, names) for label, table, names in zip(sets.labels, tables, columns, strict=True)]
-    return stacked(parts, sets.code, ""), more[0] if more else given
+    return stacked(parts, sets.code, _source(rows, sets, ())), more[0] if more else given
 
 
 def per_set(tables: Sequence[Table], given: Sequence[Any], what: str, name: str) -> list[Table]:
@@ -248,6 +258,11 @@ def _identifier(label: str) -> str:
     """
     bare = "".join(c for c in unicodedata.normalize("NFKD", label) if not unicodedata.combining(c))
     return re.sub(r"[^A-Za-z0-9Α-Ωα-ω]+", "_", re.sub(r"-(?=[0-9.])", "m", bare)).strip("_")
+
+
+def _code_name(column: str) -> str:
+    name = f"{_identifier(column)}_code"
+    return "group_code" if name_fault(name) or reserved(name) else name
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -15,7 +15,7 @@ parameters that are not fixed. `linear`, `leastsq` and `general` are the paths; 
 Hessian at a point) carry them; `verify` judges, `uncertainty` gives the covariance, `result` and `summary` hold and print it.
 
 What a `Fit` is asked for, a file each: `statistics` (R², likelihood), `intervals` and `profile` (refits along one parameter),
-`bands` and `derived` (delta method), `residual_tests`, `saved` (JSON, out and in), `stayed` (parameters that never moved).
+`bands` and `derived` (delta method), `by_set`, `residual_tests`, `saved` (JSON, out and in), `stayed` (parameters that never moved).
 
 Outcomes: "converged" only where it was verified that the gradient is as small as rounding allows, that no direction
 bends down, that the loss rises on both sides of every parameter, the others following, and, where the model has kinks or

@@ -173,7 +173,7 @@ def lines_of(held: Held) -> tuple[SetLine, ...]:
     if not isinstance(lines, list) or not all(isinstance(line, list) and len(line) == len(SetLine._fields) for line in lines):
         raise held.damaged("sets", "is no table")
     return tuple(
-        SetLine(str(column), str(label), int(held.number(rows, "rows of a set") or 0), *(held.number(v, "sets") for v in others))
+        SetLine(str(column), str(label), int(held.number(rows or 0, "sets")), *(held.number(value, "sets") for value in others))
         for column, label, rows, *others in lines
     )
 

@@ -5,6 +5,7 @@ In: a Fit, a Trace, or an Objective with a theta. Out: a matplotlib Figure or Ax
     plots.py    `plot_fit`, `plot_trace`: whole figures
     steps.py    what is drawn against the step: the loss, the parameters;  Axes in, Axes out
     rows.py     what is drawn row by row: the data with the fitted curve, the residuals;  Axes in, Axes out
+    sets.py     several sets of rows, each in its colour
     surface.py  the loss over two parameters, with the ways of descents;  Axes in, Axes out
     rates.py    the learning-rate ray, the directions of the loss;  stability.py: η against its limit, step by step
     picture.py  the look, the title, and files (.svg, .png, .pdf)

@@ -174,7 +174,7 @@ class _Writer:
     def cases(self, part: Tree) -> str:
         (value, when), (other, _) = (row.parts for row in part.parts[:2])
         before, self.conditions = self.conditions, bool(self.mode)
-        condition = self.row(Tree("row", "", tuple(p for p in when.parts if p.kind != "word")))
+        condition = self.row(Tree("row", "", tuple(p for p in when.parts if not p.source.startswith(r"\text"))))
         self.conditions = before
         if self.mode:
             return f"where({condition}, {self.row(value)}, {self.row(other)})"
