@@ -8,7 +8,7 @@ trust region on the exact Jacobian, then Newton's steps from its SVD. Other loss
 rows the valley is found by Levenberg-Marquardt of methods/, and `few_rows` stand for all: no matrix of rows is made.
 
 `fit.fit(objective, theta, problem, starts, seed)` is the one door, `predict.predict(derivation, theta, data)` the other. Within
-bounds `bounded` holds what is pressed against one and fits the others, from the valley that `within` finds. `start.chosen`
+bounds `bounded` holds what is pressed against one and fits the others, until none is. `start.chosen`
 makes the theta, what the user left open taken from the data; `several` searches from more starts; `separable` finds parameters
 that are linear together, and solves for them. Everything between works on `FreeLoss`: sums over the rows, as functions of the
 parameters that are not fixed. `linear`, `leastsq` and `general` are the paths; `tangent` (SVD at a point) and `bowl` (the

@@ -12,27 +12,31 @@ import numpy as np
 
 from steepest.descent.objective import Array
 from steepest.fitting.free_loss import FreeLoss
-from steepest.fitting.verify import GAIN, Found, named
+from steepest.fitting.verify import GAIN, Found
 
+LEAST, AGAIN = 1e-6, 3  # of the loss: a search that gained more begins again where it ended, so many times
 Search = Callable[[FreeLoss, Array], Found]
 
 
 def bounded(search: Search, loss: FreeLoss, start: Array) -> Found:
     """Where the search ends within the bounds of `loss`; the covariance of what is held is nan."""
     x, held = loss.inside(start), np.zeros(len(start), dtype=bool)
-    for _ in range(2 * len(start) + 10):
-        found = search_others(search, loss, x, held)
-        x = found.x
-        pressed = ~held & presses(loss, x)
+    after, left = loss.loss(x), AGAIN
+    for _ in range(4 * len(start) + 20):
+        before, found = after, search_others(search, loss, x, held)
+        x, after = found.x, loss.loss(found.x)
+        pressed = ~held & (touches(loss, x) | presses(loss, x))
         if pressed.any():
             x, held = at_bound(loss, x, pressed), held | pressed
             continue
-        loose = held & falls_inwards(loss, x)
-        if not loose.any():
+        if found.outcome == "stopped" and after < (1 - LEAST) * before and left:
+            left -= 1
+            continue  # it came to a bound on its way, and left it again
+        pull = np.where(held, inwards(loss, x), 0.0)
+        if not pull.any():
             return said(loss, found)
-        x, held = x + np.where(loose, one_step(loss, x) / 2, 0.0), held & ~loose
-        x = loss.inside(x)
-    reason = f"{named(loss.names, held | loose)} kept coming to the bounds and leaving them; start elsewhere, or fix one"
+        held[int(np.argmax(pull))] = False  # the next step leads it inwards, as the others are where they belong
+    reason = "parameters kept coming to their bounds and leaving them; start elsewhere, or fix one of those with bounds"
     return found._replace(outcome="stopped", reason=reason)
 
 
@@ -70,18 +74,24 @@ def presses(loss: FreeLoss, x: Array) -> Array:
     return beyond
 
 
-def falls_inwards(loss: FreeLoss, x: Array) -> Array:
-    """From whose bound does a step inwards take off more of the loss than rounding?"""
+def touches(loss: FreeLoss, x: Array) -> Array:
+    """Who is at a bound?"""
+    assert loss.box is not None
+    return loss.box.touched(x)
+
+
+def inwards(loss: FreeLoss, x: Array) -> Array:
+    """What a step away from its bound would take off the loss, for each parameter; 0 where that is rounding, or outwards."""
     step, gradient = one_step(loss, x), loss.at(x)[1]
-    inwards: Array = (loss.inside(x + step) != x) & (np.abs(step * gradient) / 2 > GAIN * loss.mass(x))
-    return inwards
+    gain = np.abs(step * gradient) / 2
+    return np.where((loss.inside(x + step) != x) & (gain > GAIN * loss.mass(x)), gain, 0.0)
 
 
 def at_bound(loss: FreeLoss, x: Array, pressed: Array) -> Array:
-    """Those parameters moved onto the bound that their step would cross."""
+    """Those parameters moved onto the bound that they touch, or that their step would cross."""
     assert loss.box is not None
-    upwards = one_step(loss, x) > 0
-    return np.where(pressed, np.where(upwards, loss.box.high, loss.box.low), x)
+    nearer = np.where(one_step(loss, x) > 0, loss.box.high, loss.box.low)
+    return np.where(pressed & ~touches(loss, x), nearer, x)
 
 
 def said(loss: FreeLoss, found: Found) -> Found:

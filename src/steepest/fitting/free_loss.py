@@ -63,6 +63,18 @@ class FreeLoss:
         """Is x within the bounds?"""
         return self.box is None or bool(np.array_equal(self.box.inside(x), x))
 
+    def up_to_bounds(self, x: Array, step: Array) -> tuple[Array, float]:
+        """Where a step leads, or where it first meets a bound, and what part of it that is."""
+        trial = x + step
+        if self.box is None or self.allows(trial):
+            return trial, 1.0
+        with np.errstate(all="ignore"):
+            ways = np.where(step > 0, self.box.high - x, self.box.low - x) / step
+        ways = np.where(step != 0, ways, np.inf)
+        part = float(np.min(ways))
+        met = np.where(step > 0, self.box.high, self.box.low)
+        return self.inside(np.where(ways == part, met, x + part * step)), part
+
     @property
     def has_many_rows(self) -> bool:
         """Of a sum of squares: are they so many that sums over them serve better than the rows themselves?"""

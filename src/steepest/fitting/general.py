@@ -99,15 +99,17 @@ def newton(loss: FreeLoss, x: Array) -> tuple[Array, bool]:
             return x, False
         last = shape.gain
         step, slack = shape.step, 64 * np.finfo(float).eps * mass
-        there = loss.loss(x + step)
-        if not loss.allows(x + step):
-            return x, False
+        trial, part = loss.up_to_bounds(x, step)
+        there = loss.loss(trial)
         while not there <= here + slack:
             step = step / 2
-            if np.array_equal(x + step, x):
+            trial, part = loss.up_to_bounds(x, step)
+            if np.array_equal(trial, x):
                 return x, False
-            there = loss.loss(x + step)
-        x, here = x + step, there
+            there = loss.loss(trial)
+        x, here = trial, there
+        if part < 1:  # what is pressed against a bound is held there first
+            return x, False
     return x, True
 
 

@@ -1,7 +1,6 @@
 """Nonlinear least squares: a trust region to the valley, Newton's steps to the last digits, then the verdict.
 
-The trust region is Levenberg-Marquardt's on the rows; where these are many, that of methods/ on sums over them; within bounds it is
-that of within.py.
+The trust region is Levenberg-Marquardt's on the rows; where these are many, that of methods/ on sums over them.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from steepest.fitting.tangent import EPSILON, Tangent, bend, tangent
 from steepest.fitting.trust import trust_region
 from steepest.fitting.uncertainty import of_squares
 from steepest.fitting.verify import Found, Verdict, lost, settled, walled
-from steepest.fitting.within import trust_region_within
 
 METHOD = "levenberg-marquardt + gauss-newton"
 SETTLED = 1e-14  # of the loss: a round that could gain no more need not begin
@@ -46,7 +44,7 @@ def valley(loss: FreeLoss, x: Array) -> tuple[Array, Tangent, bool]:
     at = tangent(loss, x)
     for _ in range(ROUNDS):
         before = float(np.linalg.norm(at.residual))
-        x, spent = (trust_region if loss.box is None else trust_region_within)(loss, x, most)
+        x, spent = trust_region(loss, x, most)
         at = tangent(loss, x)
         after = float(np.linalg.norm(at.residual))
         flat = at.rank == len(x) and at.gain <= SETTLED * after**2
@@ -65,16 +63,14 @@ def polish(loss: FreeLoss, x: Array, at: Tangent, most: int = 30) -> tuple[Array
         step = newton(at, hessian)[0]
         if (np.abs(step) <= EPSILON * np.abs(x)).all():
             break
-        trial = x + step
-        if not loss.allows(trial):
-            break
+        trial, part = loss.up_to_bounds(x, step)
         rows, jacobian = loss.tangent(trial)
         if not (np.isfinite(rows).all() and np.isfinite(jacobian).all()):
             break
         then = tangent(loss, trial)
         if then.gain >= at.gain or np.linalg.norm(rows) > (1 + 1e-8) * np.linalg.norm(at.residual) + blur:
             break
-        x, at, slow = trial, then, then.gain > at.gain / 16
+        x, at, slow = trial, then, then.gain > at.gain / 16 or part < 1
         if slow:
             break
     return x, at

@@ -20,7 +20,7 @@ def trust_region(loss: FreeLoss, x: Array, most: int) -> tuple[Array, bool]:
     """Where it ends, and whether it ran out of evaluations.
 
     The scale of a parameter is the steepest that was met on the way. A trial with an infinite row is a rejected step, and the next
-    one is shorter.
+    one is shorter. Within bounds it also ends where a step meets one: what is pressed against it is then held by `bounded`.
     """
     at = tangent(loss, x)
     unit = peak(at.residual) or 1.0  # squares of the rows neither over- nor underflow
@@ -30,18 +30,20 @@ def trust_region(loss: FreeLoss, x: Array, most: int) -> tuple[Array, bool]:
         share, damping = within(at, unit, radius, damping)
         parts = at.projected / unit
         length = float(np.linalg.norm(share * parts / at.values[: at.rank]))
-        trial = x - unit * (at.directions @ (share * parts))
+        trial, part = loss.up_to_bounds(x, -unit * (at.directions @ (share * parts)))
+        if not part:
+            return x, False
         rows, jacobian = loss.tangent(trial)
         then = square(rows / unit) if np.isfinite(jacobian).all() else np.inf
         if not np.isfinite(then):
             radius = length / 4
             continue
-        gain, hoped = squares - then, float(np.sum(share * (2 - share) * parts**2))
+        gain, hoped = squares - then, float(np.sum(part * share * (2 - part * share) * parts**2))
         good = gain / hoped if hoped > 0 else float(gain == 0)
         ends = (gain < TIGHT * squares and good > 0.25) or length * unit <= TIGHT * float(np.linalg.norm(at.scale * x))
         if gain > 0:
             x, squares = trial, then
-        if ends:
+        if ends or (gain > 0 and part < 1):
             return x, False
         longer = 2.0 if good > 0.75 and length > 0.95 * radius else 1.0
         after = length / 4 if good < 0.25 else longer * radius
