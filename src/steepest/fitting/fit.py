@@ -18,6 +18,7 @@ from steepest.fitting.general import general
 from steepest.fitting.leastsq import leastsq
 from steepest.fitting.linear import linear
 from steepest.fitting.result import Fit
+from steepest.fitting.runaway import runaway
 from steepest.fitting.several import check, several
 from steepest.fitting.stayed import explained
 from steepest.fitting.verify import Found
@@ -53,6 +54,14 @@ def is_straight(loss: FreeLoss) -> bool:
 
 
 def search(loss: FreeLoss, start: Array) -> Found:
+    """Where the best path from a start ends, and the verdict on it."""
+    found = followed(loss, start)
+    if found.outcome == "converged" and not is_straight(loss) and (reason := runaway(loss, found.x, followed)):
+        return found._replace(outcome="stopped", reason=reason)
+    return found
+
+
+def followed(loss: FreeLoss, start: Array) -> Found:
     straight = is_straight(loss)
     start = np.zeros_like(start) if straight else start
     if not loss.is_finite(start):
