@@ -15,6 +15,9 @@ import pytest
 from scipy import optimize
 
 import steepest as st
+from steepest.fitting.fit import followed
+from steepest.fitting.free_loss import FreeLoss
+from steepest.fitting.runaway import runaway
 
 Array = np.ndarray[Any, Any]
 LONG = np.longdouble
@@ -106,7 +109,21 @@ def complaint(found: Case, theta: Array, spread: Array) -> str:
     way = [found.value(theta + t * (spread @ end.x)) for t in np.linspace(0, 1, 33)]
     if way[-1] < low and max(way) <= here * LONG(1 + LOWER) + grain:  # a step that leaps over a ridge proves nothing
         return f"Nelder and Mead go down to {1 + end.fun:.12g} of its loss, {np.linalg.norm(end.x):.2g} standard errors away"
-    return "" if np.abs(theta).max() < 1e5 else "a parameter ran away"  # far beyond what any of these problems has
+    k = int(np.argmax(np.abs(theta)))
+    return "a parameter ran away" if abs(theta[k]) > 1e5 and elsewhere(found, theta, k) <= here * LONG(1 + LOWER) else ""
+
+
+def elsewhere(found: Case, theta: Array, k: int) -> float:
+    """The least loss near by with parameter k at a tenth of its value."""
+    tenth = np.where(np.arange(len(theta)) == k, theta / 10, theta)
+
+    def height(z: Array) -> float:
+        return float(found.value(tenth * (1 + np.insert(z, k, 0.0))))
+
+    ends = [
+        optimize.minimize(height, np.full(len(theta) - 1, z), method="Nelder-Mead", options={"maxfev": 1000}) for z in (0, -0.9)
+    ]
+    return min(float(end.fun) for end in ends)
 
 
 def judged(found: Case) -> tuple[str, str]:
@@ -143,3 +160,20 @@ def test_the_judge_can_tell_and_the_hunt_finds_minima() -> None:
     spread = np.linalg.cholesky(fit.covariance)
     assert "lower" in complaint(found, fit.theta + 0.05 * spread[:, 0], spread)
     assert "lower" in complaint(found, fit.theta + 1e-3 * spread[:, 1], spread)
+
+
+@pytest.mark.parametrize(
+    ("loss", "theta"),
+    [
+        ("cauchy", [-0.13977710243892172, -4.9130089868915046e17, 9.315260406764196]),
+        ("huber(0.5)", [-0.9454881734914503, 196139714.70679075, -332929758.4815061]),
+    ],
+)
+def test_a_step_that_is_as_good_at_any_steepness_is_no_minimum(loss: str, theta: list[float]) -> None:
+    """Where fits ended that claimed success, before a parameter far out was held elsewhere."""
+    found, there = case("a*atan(b*(x - c))", loss, 0), np.array(theta)
+    assert complaint(found, there, np.diag(1e-6 * np.abs(there))) == "a parameter ran away"
+    assert judged(found)[1] == ""
+    problem = st.Problem(f"y ~ {found.model}", {"x": found.x, "y": found.y}, found.loss, found.start)
+    reason = runaway(FreeLoss(problem.objective(), found.start), there, followed)
+    assert "b ran away to" in reason and "the loss is no higher; fix it, or start it elsewhere" in reason
