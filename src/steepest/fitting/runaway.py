@@ -11,15 +11,17 @@ from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.verify import Found
 
 FAR = 1e3  # times its start, or 1: from there on a parameter is looked at
+MOST = 4  # of them, the farthest
 FACTOR = 10.0  # a value that the data tell is not as good when it is so much larger or smaller
 LEVEL = 1e-3  # of what one row has in the loss: no rise
 
 
 def runaway(loss: FreeLoss, x: Array, refit: Callable[[FreeLoss, Array], Found]) -> str:
     """The sentence on a parameter that could as well be elsewhere, all others fitted again; empty where there is none."""
-    far = np.abs(x) > FAR * np.maximum(np.abs(loss.start), 1)
+    sizes = np.abs(x) / np.maximum(np.abs(loss.start), 1)
+    far = sizes > FAR
     level = loss.loss(x) + LEVEL * loss.mass(x) / max(loss.rows - len(x), 1)
-    for k in np.flatnonzero(far):
+    for k in np.argsort(-sizes, kind="stable")[: min(MOST, int(np.sum(far)))]:
         for factor in (1 / FACTOR, FACTOR):
             if held(loss, np.where(far, factor * x, x), x, int(k), refit) <= level:
                 where = f"{loss.names[k]} ran away to {x[k]:.3g}: at {factor * x[k]:.3g} the loss is no higher"
