@@ -8,17 +8,19 @@ trust region on the exact Jacobian, then Newton's steps from its SVD. Other loss
 rows the valley is found by Levenberg-Marquardt of methods/, and `few_rows` stand for all: no matrix of rows is made.
 
 `fit.fit(objective, theta, problem, starts, seed)` is the one door, `predict.predict(derivation, theta, data)` the other. Within
-bounds `bounded` holds what is pressed against one and fits the others, until none is. `start.chosen`
-makes the theta, what the user left open taken from the data; `several` searches from more starts; `separable` finds parameters
-that are linear together, and solves for them. Everything between works on `FreeLoss`: sums over the rows, as functions of the
-parameters that are not fixed. `linear`, `leastsq` and `general` are the paths; `tangent` (SVD at a point) and `bowl` (the
-Hessian at a point) carry them; `verify` judges, `uncertainty` gives the covariance, `result` and `summary` hold and print it.
+bounds `bounded` holds what is pressed against one and fits the others. `start.chosen` makes the theta, what the user left open
+taken from the data; `several` searches from more starts; `separable` finds parameters that are linear together, and solves for
+them. Everything between works on `FreeLoss`: sums over the rows, as functions of the parameters that are not fixed. `linear`,
+`leastsq` and `general` are the paths; `tangent` (SVD at a point) and `bowl` (the Hessian at a point) carry them; `verify` and
+`runaway` judge, `rank` says what the data cannot tell apart, `uncertainty` gives the covariance, `result` and `summary` hold
+and print it.
 
 What a `Fit` is asked for, a file each: `statistics` (R², likelihood), `intervals` and `profile` (refits along one parameter),
-`bands` and `derived` (delta method), `by_set`, `residual_tests`, `saved` (JSON, out and in), `stayed` (parameters that never moved).
+`bands` and `derived` (delta method), `by_set`, `residual_tests`, `saved` (JSON, out and in), `stayed` (parameters that never
+moved).
 
 Outcomes: "converged" only where it was verified that the gradient is as small as rounding allows, that no direction
 bends down, that the loss rises on both sides of every parameter, the others following, and, where the model has kinks or
-jumps, that it falls in none of many random directions; else "stopped", "steps" or "nonfinite", and the reason says why.
-A fit that fails raises nothing.
+jumps, that it falls in none of many random directions, and that no parameter far out could as well be elsewhere; else "stopped",
+"steps" or "nonfinite", and the reason says why. A fit that fails raises nothing.
 """

@@ -22,6 +22,7 @@ from steepest.fitting.lasso import lasso
 from steepest.fitting.leastsq import leastsq
 from steepest.fitting.linear import linear
 from steepest.fitting.result import Fit
+from steepest.fitting.runaway import runaway
 from steepest.fitting.several import check, several
 from steepest.fitting.stayed import explained
 from steepest.fitting.verify import Found
@@ -61,11 +62,15 @@ def is_straight(loss: FreeLoss) -> bool:
 
 
 def search(loss: FreeLoss, start: Array) -> Found:
-    """The minimum that is found from this start, within the bounds if there are any."""
-    return free_search(loss, start) if loss.box is None else bounded(free_search, loss, start)
+    """Where the best path from a start ends, within the bounds if there are any, and the verdict on it."""
+    follow: Callable[[FreeLoss, Array], Found] = followed if loss.box is None else partial(bounded, followed)
+    found = follow(loss, start)
+    if found.outcome == "converged" and not is_straight(loss) and (reason := runaway(loss, found.x, follow)):
+        return found._replace(outcome="stopped", reason=reason)
+    return found
 
 
-def free_search(loss: FreeLoss, start: Array) -> Found:
+def followed(loss: FreeLoss, start: Array) -> Found:
     straight = is_straight(loss)
     start = loss.inside(np.zeros_like(start)) if straight else start
     if not loss.is_finite(start):

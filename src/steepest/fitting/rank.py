@@ -63,8 +63,10 @@ def combination(nulls: tuple[Array, Array], points: tuple[Array, Array], names: 
     listed = [printable(names[k], 40) for k in moving]
     if len(moving) > MOST:
         return f"{', '.join(listed[:MOST])} and {len(moving) - MOST} more can change together without changing any prediction"
-    if len(moving) < 2:  # none, where their scales are beyond the range of numbers
-        return f"{listed[0] if listed else 'some parameter'} changes no prediction"
+    if not len(moving):  # rounding hides which
+        return ""
+    if len(moving) == 1:
+        return f"{listed[0]} changes no prediction"
     if nulls[0].shape == nulls[1].shape and nulls[0].shape[1] == len(moving) - 1:
         ones = np.ones(len(moving))
         powers = [("*".join(listed), ones)] + ([("/".join(listed), np.array([1.0, -1.0]))] if len(moving) == 2 else [])

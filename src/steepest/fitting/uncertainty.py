@@ -46,7 +46,8 @@ def of_loss(loss: FreeLoss, x: Array, inverse: Array) -> Array:
     gradients = loss.objective.rows("gradient", loss.theta(x))[1 + loss.objective.free]
     if loss.objective.weights is not None:
         gradients = gradients * loss.objective.weights
-    covariance: Array = inverse @ (gradients @ gradients.T) @ inverse
+    root = inverse @ gradients
+    covariance: Array = root @ root.T
     return covariance * (loss.rows / (loss.rows - len(x)))
 
 
