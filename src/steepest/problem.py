@@ -47,8 +47,8 @@ class Problem:
     `loss`: mse, half-mse, sse, mae, huber, log-cosh, soft-l1, cauchy, logistic, cross-entropy, poisson, or an expression in `y` and
     `yhat`. `start`: a mapping by name (a number, or {"value": 1, "fixed": True}), a vector, or `random(…)`; a parameter without one
     starts at 1 (in a fit: where the data suggest), with a warning. `weights`: one non-negative number a row, or the name of a
-    column. `constants`: named numbers. `missing`: "refuse" or "drop" rows with missing values. `groups`: columns that are one matrix
-    for `dot(w, X)`, as {"X": "x_*"}. `penalty`: what is added to the loss, as "l2(w, 0.1)", "l1(w, 0.1)" or "0.1*a**2".
+    column. `constants`: named numbers. `missing`: "refuse" or "drop" rows with missing values. `groups`: columns that are
+    one matrix for `dot(w, X)`, as {"X": "x_*"}. `penalty`: what is added to the loss, as "l2(w, 0.1)", "l1(w, 0.1)" or "0.1*a**2".
 
     `.derivation` holds the mathematics: `.text()`, `.latex()`; `.loss`, `.gradient`, `.hessian` are SymPy expressions of one row.
 

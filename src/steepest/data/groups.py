@@ -49,11 +49,13 @@ def _members(table: Table, name: str, given: Any) -> tuple[str, ...]:
         found = tuple(column for column in table.names if fnmatchcase(column, given) and column not in table.matrices)
         if not found:
             some = listed(table.names[:20]) + (f" and {len(table.names) - 20} more" if len(table.names) > 20 else "")
-            raise DataError(f"{table.source} has no column of the pattern {quoted(given)} for the group {quoted(name)}.\nIt has {some}")
+            raise DataError(
+                f"{table.source} has no column of the pattern {quoted(given)} for the group {quoted(name)}.\nIt has {some}"
+            )
         return found
     found = tuple(given) if isinstance(given, Sequence) else ()
     if not found or not all(isinstance(column, str) for column in found) or len(set(found)) < len(found):
-        raise OptionError(f"groups: {quoted(name)} needs columns by name, each once, as [\"x_1\", \"x_2\"], or a pattern, as \"x_*\"")
+        raise OptionError(f'groups: {quoted(name)} needs columns by name, each once, as ["x_1", "x_2"], or a pattern, as "x_*"')
     known = set(table.names)
     for column in found:
         if column not in known or column in table.matrices:

@@ -17,9 +17,7 @@ from steepest.language.losses import Loss
 from steepest.language.penalty import parse_penalty
 
 
-def derived(
-    formula: Formula, loss: Loss, penalty: str | None, constants: Mapping[str, Any], rows: int, weights: Any
-) -> Derivation:
+def derived(formula: Formula, loss: Loss, penalty: str | None, constants: Mapping[str, Any], rows: int, weights: Any) -> Derivation:
     """The derivation, with the share of the penalty that belongs to a row. Raises OptionError for a penalty that cannot be read."""
     make = BlockDerivation if formula.blocks else Derivation
     if penalty is None:

@@ -22,6 +22,7 @@ from steepest.fitting.linear import linear
 from steepest.fitting.result import Fit
 from steepest.fitting.several import check, several
 from steepest.fitting.stayed import explained
+from steepest.fitting.uncertainty import nothing_known
 from steepest.fitting.verify import Found
 
 ESCAPES = 5
@@ -58,8 +59,7 @@ def search(loss: FreeLoss, start: Array) -> Found:
     straight = is_straight(loss)
     start = np.zeros_like(start) if straight else start
     if not loss.is_finite(start):
-        unknown = np.full((len(start), len(start)), np.nan)
-        return Found(start, "nonfinite", diagnose(loss.objective, loss.theta(start)), unknown, "none")
+        return Found(start, "nonfinite", diagnose(loss.objective, loss.theta(start)), nothing_known(len(start)), "none")
     if straight and can_be_factored(loss):
         return linear(loss)
     path: Callable[[Array], Found] = partial(path_of(loss), loss)
@@ -89,9 +89,12 @@ def result(loss: FreeLoss, found: Found, seconds: float, problem: Mapping[str, A
     objective = loss.objective
     names = objective.derivation.formula.parameters
     theta = loss.theta(found.x)
-    covariance = np.zeros((len(names), len(names)))
     # Away from a minimum the curvature says nothing of the errors.
-    covariance[np.ix_(objective.free, objective.free)] = found.covariance if found.outcome == "converged" else np.nan
+    covariance = found.covariance if found.outcome == "converged" else nothing_known(len(found.x))
+    if len(found.x) < len(names):
+        whole = np.zeros((len(names), len(names)))
+        whole[np.ix_(objective.free, objective.free)] = covariance
+        covariance = whole
     dof = loss.rows - len(found.x)
     rss = np.nan
     if objective.derivation.criterion.quadratic:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from steepest.descent.objective import Array
 from steepest.fitting.bowl import bowl
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.general import has_kinks
-from steepest.fitting.products import Step, newton_step
-from steepest.fitting.uncertainty import of_loss
+from steepest.fitting.products import FEW, Step, can_be_made, newton_step
+from steepest.fitting.uncertainty import nothing_known, of_loss
 from steepest.fitting.verify import GAIN, Found, Verdict, rising, settled
 
 METHOD = "l-bfgs + newton-cg"
 STEPS, ROUNDS, PRODUCTS = 5_000, 20, 40
-EXACT, MOST = 1e11, 2_000  # rows × parameters², and parameters, up to which the Hessian is made for standard errors
-DIGITS = 1e-18  # of the loss: what a step may still gain where 8 digits of the parameters hold
+DIGITS = 1e-20  # of the loss: what a step may still gain where 8 digits of the parameters hold
 
 
 def large(loss: FreeLoss, start: Array) -> Found:
-    unknown = np.full((len(start), len(start)), np.nan)
+    unknown = nothing_known(len(start))
     if has_kinks(loss):
         x = lbfgs(loss, start)
         verdict = Verdict("stopped", "the loss has kinks, where no gradient can tell a minimum; no step found lowers it")
@@ -30,7 +31,9 @@ def large(loss: FreeLoss, start: Array) -> Found:
         hessian = loss.hessian(x)
         shape = None if hessian is None else bowl(loss, x, hessian)
         if shape is None or not shape.is_up:
-            return Found(x, "stopped", "the data do not determine all parameters: the loss is level in some direction", unknown, METHOD)
+            return Found(
+                x, "stopped", "the data do not determine all parameters: the loss is level in some direction", unknown, METHOD
+            )
         return Found(x, *verdict, of_loss(loss, x, shape.directions @ shape.directions.T), METHOD)
     if verdict.outcome == "converged" and loss.objective.derivation.penalty is None:
         verdict = verdict._replace(reason=f"{verdict.reason}; {len(x):,} parameters are too many for standard errors")
@@ -39,8 +42,7 @@ def large(loss: FreeLoss, start: Array) -> Found:
 
 def has_errors(loss: FreeLoss) -> bool:
     """Is there no penalty, and is the Hessian of a size that can be made?"""
-    size = len(loss.start)
-    return loss.objective.derivation.penalty is None and size <= MOST and loss.rows * size**2 <= EXACT
+    return loss.objective.derivation.penalty is None and can_be_made(loss)
 
 
 def lbfgs(loss: FreeLoss, start: Array) -> Array:
@@ -61,7 +63,15 @@ def lbfgs(loss: FreeLoss, start: Array) -> Array:
             best = x, height, gradient
         return height / size, gradient / scale / size
 
-    options = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-15, "gtol": 1e-10, "maxcor": 20, "maxls": 40}
+    finished = len(start) <= FEW and can_be_made(loss)  # by Newton's steps
+    options: Any = {
+        "maxiter": STEPS,
+        "maxfun": 2 * STEPS,
+        "ftol": 1e-8 if finished else 1e-15,
+        "gtol": 1e-10,
+        "maxcor": 20,
+        "maxls": 40,
+    }
     minimize(value, start * scale, jac=True, method="L-BFGS-B", options=options)
     return best[0]
 
@@ -74,7 +84,7 @@ def newton(loss: FreeLoss, x: Array, moves: Array) -> tuple[Array, Step]:
     for _ in range(ROUNDS):
         if last.is_down or last.is_level or last.bound <= DIGITS * mass:
             break
-        if last.bound <= GAIN * mass and last.gain >= before / 4:
+        if last.is_whole and last.bound <= GAIN * mass and last.gain >= before / 4:
             break
         slack = 64 * np.finfo(float).eps * mass
         step, there, slope = last.step, *loss.at(x + last.step)

@@ -1,4 +1,6 @@
-"""Newton's step by conjugate gradients, from products with the Hessian alone, and what it proves of a minimum.
+"""Newton's step for many parameters, and what it proves of a minimum: by conjugate gradients, or from the Hessian.
+
+Conjugate gradients need products with the Hessian alone. Where they take too many, the Hessian is made if it is not too large.
 
 The coefficients of the conjugate gradients are those of Lanczos' matrix, whose lowest eigenvalue says how flat the loss may be.
 Source: Hestenes and Stiefel 1952; Golub and Meurant 2010, Matrices, Moments and Quadrature, 12.
@@ -13,8 +15,16 @@ import numpy as np
 from steepest.descent.objective import Array
 from steepest.fitting.free_loss import FreeLoss
 
+FEW = 500  # parameters up to which the Hessian is cheaper than products
+MOST, WORK = 2_000, 1e11  # parameters, and rows × parameters², up to which it can be made
 ENOUGH = 0.03  # of the gradient: what is left of it along the step
 LEVEL = 1e-12  # of the largest: an eigenvalue that is nothing
+
+
+def can_be_made(loss: FreeLoss) -> bool:
+    """Is the Hessian of a size that takes a second or so?"""
+    size = len(loss.start)
+    return size <= MOST and loss.rows * size**2 <= WORK
 
 
 class Step(NamedTuple):
@@ -25,10 +35,39 @@ class Step(NamedTuple):
     bound: float
     is_down: bool = False  # the loss bends down in some direction
     is_level: bool = False  # it is level in some
+    is_whole: bool = True  # it is Newton's, and no part of it
 
 
 def newton_step(loss: FreeLoss, x: Array, gradient: Array, moves: Array, most: int) -> Step:
     """The step from x in the coordinates that move, (k,) of bool, after at most so many products."""
+    if can_be_made(loss) and np.count_nonzero(moves) <= FEW:
+        return by_hessian(loss, x, gradient, moves)
+    found = by_products(loss, x, gradient, moves, most)
+    if found.is_whole or found.is_down or not can_be_made(loss):
+        return found
+    return by_hessian(loss, x, gradient, moves)
+
+
+def by_hessian(loss: FreeLoss, x: Array, gradient: Array, moves: Array) -> Step:
+    hessian, step = loss.hessian(x), np.zeros_like(x)
+    if hessian is None:
+        return Step(step, np.nan, np.inf, is_level=True)
+    if not moves.any():
+        return Step(step, 0.0, 0.0)
+    part = hessian[np.ix_(moves, moves)]
+    diagonal = np.abs(np.diag(part))
+    scale = np.sqrt(np.where(diagonal > 0, diagonal, np.max(np.abs(part)) or 1.0))
+    values, axes = np.linalg.eigh(part / np.outer(scale, scale))
+    if not values[0] > 8 * len(values) * np.finfo(float).eps * values[-1]:
+        is_down = bool(values[0] < -1e-8 * np.max(np.abs(values)))
+        return Step(step, np.nan, np.inf, is_down=is_down, is_level=not is_down)
+    along = axes.T @ (gradient[moves] / scale)
+    step[moves] = -(axes @ (along / values)) / scale
+    gain = float(along @ (along / values)) / 2
+    return Step(step, gain, gain)
+
+
+def by_products(loss: FreeLoss, x: Array, gradient: Array, moves: Array, most: int) -> Step:
     diagonal = loss.diagonal(x)
     step, left = np.zeros_like(x), np.where(moves, -gradient, 0.0)
     direction = left / diagonal
@@ -47,7 +86,8 @@ def newton_step(loss: FreeLoss, x: Array, gradient: Array, moves: Array, most: i
         turns.append(square / before)
         direction = scaled + turns[-1] * direction
     gain = -float(gradient @ step) / 2
-    return Step(step, gain, gain + (square / (2 * lowest(lengths, turns)) if lengths else 0.0))
+    bound = gain + (square / (2 * lowest(lengths, turns)) if lengths else 0.0)
+    return Step(step, gain, bound, is_whole=not square > ENOUGH**2 * first)
 
 
 def lowest(lengths: list[float], turns: list[float]) -> float:

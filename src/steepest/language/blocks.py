@@ -45,7 +45,9 @@ def check_dots(parser: Parser, program: Program, columns: Sequence[str], matrice
             _fail(parser, f"'{name}' is a column: dot(w, X) needs a name for new parameters first, then the matrix", place)
         if matrix not in matrices:
             known = errors.unknown("matrix", printable(matrix), [printable(m) for m in matrices]) if matrices else ""
-            single = f"'{printable(matrix)}' is a single column: write {name}*{printable(matrix)}, or" if matrix in columns else known
+            single = (
+                f"'{printable(matrix)}' is a single column: write {name}*{printable(matrix)}, or" if matrix in columns else known
+            )
             what = single or f"'{printable(matrix)}' is no matrix:"
             _fail(parser, f'{what} name its columns with groups={{"{printable(matrix)}": […]}}, or give a 2-D array', place)
     outside = {program.nodes[a].value for node in program.nodes if node.op != "dot" for a in node.args}

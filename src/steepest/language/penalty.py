@@ -77,7 +77,9 @@ def parse_penalty(
 
 def _sorted(builder: Builder, root: int) -> tuple[list[int], list[int]]:
     """The terms of a sum: those by name, and the others."""
-    named, others, waiting = [], [], [root]
+    named: list[int] = []
+    others: list[int] = []
+    waiting = [root]
     while waiting:
         place = waiting.pop()
         node = builder.nodes[place]
