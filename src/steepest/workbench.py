@@ -45,7 +45,8 @@ def rerun(path: str | Path, data: Any = None) -> Trace:
         )
     problem = Problem(
         recipe["formula"], source if data is None else data, recipe["loss"], start,
-        weights=recipe["weights"], constants=recipe["constants"], missing=recipe["missing"],
+        weights=recipe["weights"], constants=recipe["constants"], missing=recipe["missing"], groups=recipe.get("groups"),
+        penalty=recipe.get("penalty"),
     )  # fmt: skip
     if problem.recipe()["fingerprint"] != recipe["fingerprint"]:
         raise DataError(f"the data are not those of {str(path)!r}: their fingerprint differs")

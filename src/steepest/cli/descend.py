@@ -88,6 +88,8 @@ def descend(
     weights: options.Weights = "",
     constants: options.Constants = "",
     missing: options.Missing = "refuse",
+    group: options.Group = [],  # noqa: B006
+    penalty: options.Penalty = "",
     plot: options.Plot = "",
     trace: TraceFile = "",
     as_json: options.Json = False,
@@ -110,7 +112,9 @@ def descend(
         raise OptionError("--seed belongs to --random and to --batch: give one of them")
     exact = engine == "sympy"
     draw = (random, number_of or 0) if random else None
-    problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing, draw=draw, exact=exact)
+    problem = options.make_problem(
+        formula, data, loss, start, fix, weights, constants, missing, group=group, penalty=penalty, draw=draw, exact=exact
+    )
     stops = {"until_loss": until_loss, "until_gap": until_gap, "until_gradient": until_gradient, "until_change": until_change}
     counts = {"steps": steps, "epochs": epochs, "every": every, "full_loss": full_loss}
     sizes = {"clip_value": clip_value, "clip_norm": clip_norm, "seconds": seconds, **stops}

@@ -35,6 +35,8 @@ def fit(
     weights: options.Weights = "",
     constants: options.Constants = "",
     missing: options.Missing = "refuse",
+    group: options.Group = [],  # noqa: B006
+    penalty: options.Penalty = "",
     starts: Starts = 1,
     seed: Seed = 0,
     plot: options.Plot = "",
@@ -55,7 +57,7 @@ def fit(
     options.check_target(plot, "--plot", SUFFIXES)
     options.check_target(save, "--save", (".json",))
     check_words(intervals, level, export)
-    problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing)
+    problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing, group=group, penalty=penalty)
     result = problem.fit(starts, seed)
     found = found_something(result)
     ends = result.intervals(options.real(level or "0.95", "--level") or 0, intervals) if intervals else None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Annotated, Any
 
 import typer
 
+from steepest.data.groups import grouped
 from steepest.data.read import read_table
 from steepest.data.table import Table
 from steepest.descent.parameters import random
@@ -46,6 +47,10 @@ Constants = Annotated[str, option("--constants", "g=9.81", "Names in the formula
 Missing = Annotated[
     str, option("--missing", "refuse|drop", "What to do with rows that have a missing value: refuse (the default).")
 ]
+Group = Annotated[
+    list[str], option("--group", "X=x_*", "Columns that are one matrix, for dot(w, X): a pattern, or names as X=x1,x2. Repeatable.")
+]
+Penalty = Annotated[str, option("--penalty", "TEXT", "Added to the loss: l2(w, 0.1) is 0.1*sum of w**2, l1 of |w|; or 0.1*a**2.")]
 Plot = Annotated[str, option("--plot", "FILE", "Write a picture: .svg, .png or .pdf.")]
 Json = Annotated[bool, switch("--json", "Print one JSON object instead of text.")]
 Quiet = Annotated[bool, switch("--quiet", "Print nothing but errors (and what --json asks for).")]
@@ -117,6 +122,20 @@ def names(text: str, flag: str) -> list[str]:
     return parts
 
 
+def groups(words: Sequence[str]) -> dict[str, str | list[str]]:
+    """`X=x_*` or `X=x1,x2`, each a group of columns by name."""
+    found: dict[str, str | list[str]] = {}
+    for word in words:
+        name, equals, members = (part.strip() for part in word.partition("="))
+        if not (name and equals and members):
+            raise OptionError(f"--group is '{printable(word, 40)}': write --group X=x_*, or --group X=x1,x2")
+        if name in found:
+            raise OptionError(f"--group names '{printable(name)}' twice: give one pattern, or all names with commas")
+        listed = names(members, f"--group {printable(name)}")
+        found[name] = listed[0] if len(listed) == 1 else listed
+    return found
+
+
 def check_target(path: str, flag: str, suffixes: tuple[str, ...]) -> None:
     """Refuses a file that could not be written, before the work is done. No path is no file."""
     if not path:
@@ -147,10 +166,14 @@ def make_problem(
     *,
     draw: tuple[str, int] | None = None,
     exact: bool = False,
+    group: Sequence[str] = (),
+    penalty: str = "",
 ) -> Problem:
     """The problem that the words of a command stand for. `draw`: a distribution and a seed; `exact` keeps fractions."""
     table = table_of(formula, data)
-    parameters = parse_formula(formula, table.names, pairs(constants, "--constants")).parameters
+    whole_table = grouped(table, groups(group))
+    parsed = parse_formula(formula, whole_table.names, pairs(constants, "--constants"), whole_table.matrices)
+    parameters = (*parsed.parameters, *(block.name for block in parsed.blocks))
     kind: Callable[[Fraction], Any] = Fraction if exact else float
     given: Any = {name: kind(value) for name, value in pairs(start, "--start").items()}
     for name in names(fix, "--fix"):
@@ -172,5 +195,5 @@ def make_problem(
     numbers: dict[str, Any] = {**pairs(constants, "--constants")}
     return Problem(
         formula, table, loss, given or None,
-        weights=weights or None, constants=numbers, missing=missing,
+        weights=weights or None, constants=numbers, missing=missing, groups=groups(group), penalty=penalty or None,
     )  # fmt: skip

@@ -125,6 +125,7 @@ class Posed:
             "weighted": self.weights is not None,
             "weights": self._weights_name,
             "missing": self._missing,
+            **({"matrices": {b.matrix: list(b.labels) or b.size for b in self.formula.blocks}} if self.formula.blocks else {}),
             **({"groups": self.groups} if self.groups else {}),
             **({"penalty": self.penalty} if self.penalty else {}),
             "constants": {name: float(value) for name, value in self.constants.items()},

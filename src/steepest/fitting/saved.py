@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from steepest.calculus.derivation import Derivation
+from steepest.descent.blocks import derived
 from steepest.descent.objective import Array, Objective
 from steepest.descent.parameters import is_finite
 from steepest.engines.table import Kernels, kernels
 from steepest.errors import DataError, OptionError
 from steepest.fitting.statistics import Statistics
+from steepest.language.blocks import Matrix
 from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
 from steepest.language.names import printable
@@ -33,7 +35,7 @@ RECIPE: dict[str, type] = {
     "formula": str, "loss": str, "data": str, "rows": int, "weighted": bool, "constants": dict, "start": dict, "fixed": list,
     "fingerprint": str,
 }  # fmt: skip
-COMPARED = ("formula", "loss", "constants", "weighted", "fingerprint")
+COMPARED = ("formula", "loss", "penalty", "constants", "weighted", "fingerprint")
 
 
 class WithoutData(Objective):
@@ -133,7 +135,7 @@ def refuse(word: str) -> NoReturn:
 def compare(made_of: Mapping[str, Any], recipe: Mapping[str, Any], path: str) -> None:
     """Refuses a fit of another problem."""
     for name in COMPARED:
-        if made_of.get(name) != recipe[name]:
+        if made_of.get(name) != recipe.get(name):
             if name == "fingerprint":
                 raise OptionError(
                     f"{path!r} is a fit to other data: their fingerprint differs; load it without the problem, or fit again"
@@ -145,7 +147,22 @@ def compare(made_of: Mapping[str, Any], recipe: Mapping[str, Any], path: str) ->
 def derivation_of(held: Held, made_of: Mapping[str, Any]) -> Derivation:
     constants = {name: held.number(value, f"constant {name}") for name, value in made_of["constants"].items()}
     columns = held.texts(held.get("columns"), "columns")
-    return Derivation(parse_formula(made_of["formula"], columns, constants), parse_loss(made_of["loss"]))
+    formula = parse_formula(made_of["formula"], columns, constants, matrices_of(held, made_of))
+    penalty = held.texts([made_of["penalty"]], "penalty")[0] if made_of.get("penalty") else None
+    return derived(formula, parse_loss(made_of["loss"]), penalty, constants, max(1, made_of["rows"]), None)
+
+
+def matrices_of(held: Held, made_of: Mapping[str, Any]) -> dict[str, Matrix]:
+    """What the blocks of the formula are made of: a list of names, or a number of columns."""
+    found: dict[str, Matrix] = {}
+    given = made_of.get("matrices", {})
+    if not isinstance(given, dict):
+        raise held.damaged("recipe, matrices,", "are of another kind")
+    for name, labels in given.items():
+        is_count = isinstance(labels, int) and not isinstance(labels, bool) and 0 < labels < 10**7
+        texts = () if is_count else tuple(held.texts(labels, f"matrix {name}"))
+        found[name] = Matrix(labels if is_count else len(texts), texts)
+    return found
 
 
 class Held:

@@ -47,16 +47,27 @@ def promised(point: Point, there: Array, l1: Array, rate: float) -> float:
 
 
 def searched(objective: Objective, point: Point, rate: float) -> tuple[Point, float, bool]:
-    """The first trial as low as promised, each half as far as the one before; its rate, and whether it was the first of all."""
+    """The first trial as low as promised, each half as far as the one before; its rate, and whether a longer one may do."""
     l1, first = factors(objective, point), True
     while True:
         theta = proximal(point, l1, rate)
         if np.array_equal(theta, point.theta):
             raise Stuck(STAYS)
         trial = objective.at(theta)
-        if np.isfinite(trial.loss) and trial.loss <= promised(point, theta, l1, rate) + rounding(point):
+        if np.isfinite(trial.loss) and low_enough(point, trial, l1, rate):
             return trial, rate, first
         rate, first = rate / 2, False
+
+
+def low_enough(point: Point, trial: Point, l1: Array, rate: float) -> bool:
+    """Is the loss as low as promised? Where rounding hides that: do the slopes say so, as on a parabola?"""
+    gap = float(trial.loss) - promised(point, trial.theta, l1, rate)
+    if abs(gap) > rounding(point):
+        return gap < 0
+    smooth = (l1 == 0) | ((point.theta != 0) & (trial.theta != 0))
+    slopes = [p.gradient - l1 * np.sign(p.theta) for p in (point, trial)]
+    d = np.where(smooth, trial.theta - point.theta, 0.0)
+    return bool(d @ (slopes[1] - slopes[0]) <= d @ d / rate)
 
 
 def opening(objective: Objective, point: Point, rate: float) -> float:
