@@ -98,13 +98,14 @@ class BlockKernels:
 
     def _core(self, kind: str, theta: Array, singles: Any, matrices: Any) -> Array:
         """The outputs of the core, (outputs, rows), where each δ is 0."""
-        if theta.dtype == object:  # exact numbers
-            matrices = [self.vector(matrix.ravel()).reshape(matrix.shape) for matrix in matrices]
         dots = [matrix @ theta[block.part] for matrix, block in zip(matrices, self.blocks, strict=True)]
         own = np.concatenate([theta[self.scalars], 0 * theta[: len(self.blocks)]])
         return self.inner.rows(kind, own, [*singles, *dots])
 
     def _sums(self, kind: str, theta: Array, singles: Any, matrices: Any, weights: Any) -> Array:
+        if theta.dtype == object:  # exact numbers
+            matrices = [self.vector(matrix.ravel()).reshape(matrix.shape) for matrix in matrices]
+            weights = None if weights is None else self.vector(weights)
         rows = self._core(kind, theta, singles, matrices)
         if weights is not None:
             rows = rows * weights

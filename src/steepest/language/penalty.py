@@ -85,6 +85,9 @@ def _sorted(builder: Builder, root: int) -> tuple[list[int], list[int]]:
         node = builder.nodes[place]
         if node.op == "+":
             waiting.extend(reversed(node.args))
+        elif node.op == "-":
+            waiting.append(node.args[0])
+            others.append(builder.add("neg", node.args[1]))
         else:
             (named if node.op in NAMED else others).append(place)
     return named, others
