@@ -213,6 +213,11 @@ WRONG_FORMULAS = {
 }
 
 
+def test_a_column_vector_is_told_what_to_do() -> None:
+    with pytest.raises(FormulaError, match=r"the matrix 'y' can stand only in dot\(w, X\); it has one column: use .ravel\(\)"):
+        st.Problem("y ~ a*x", {"y": COUNTS.reshape(-1, 1), "x": x})
+
+
 @pytest.mark.parametrize(("formula", "said"), WRONG_FORMULAS.items())
 def test_wrong_formulas(formula: str, said: str) -> None:
     with pytest.raises(FormulaError, match=said):

@@ -96,9 +96,7 @@ def descend(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Descend from a start, and record every step.
-
-    Ctrl-C ends it, and keeps what was done.
+    """Descend from a start, and record every step. Ctrl-C ends it, and keeps what was done.
 
     Example: steepest descend "y ~ a + b*x" data.csv --lr auto --steps 2000 --plot run.png
 
@@ -111,9 +109,9 @@ def descend(
     if number_of is not None and not random and batch == "full":
         raise OptionError("--seed belongs to --random and to --batch: give one of them")
     exact = engine == "sympy"
-    draw = (random, number_of or 0) if random else None
+    words = (formula, data, loss, start, fix, weights, constants, missing)
     problem = options.make_problem(
-        formula, data, loss, start, fix, weights, constants, missing, group=group, penalty=penalty, draw=draw, exact=exact
+        *words, group=group, penalty=penalty, draw=(random, number_of or 0) if random else None, exact=exact
     )
     stops = {"until_loss": until_loss, "until_gap": until_gap, "until_gradient": until_gradient, "until_change": until_change}
     counts = {"steps": steps, "epochs": epochs, "every": every, "full_loss": full_loss}

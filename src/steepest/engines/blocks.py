@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from steepest.engines.table import Kernels
 
 Array = np.ndarray[Any, Any]
-CHUNK = 2**20  # numbers of the matrices at a time, 8 MB: fewer make more calls than they save of the cache
+CHUNK = 2**18  # numbers of the matrices at a time, 2 MB; of fewer than 400,000 OpenBLAS makes products in one thread
 LARGE = 2**21  # the same where products of matrices are made
 MOST = 5_000  # parameters of which a matrix is made
 LEAST = 32  # rows of a chunk

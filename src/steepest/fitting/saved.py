@@ -12,7 +12,7 @@ import numpy as np
 
 from steepest.calculus.derivation import Derivation
 from steepest.descent.blocks import derived
-from steepest.descent.objective import Array, Objective
+from steepest.descent.objective import Array, Objective, l1_factors
 from steepest.descent.parameters import is_finite
 from steepest.engines.table import Kernels, kernels
 from steepest.errors import DataError, OptionError
@@ -43,6 +43,7 @@ class WithoutData(Objective):
 
     def __init__(self, made: Kernels, free: list[int], path: str) -> None:
         self.kernels, self.free, self.path = made, np.array(free, dtype=np.int64), path
+        self.l1 = l1_factors(made.derivation)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name in ("columns", "weights", "total", "divisor"):

@@ -56,7 +56,8 @@ def check_dots(parser: Parser, program: Program, columns: Sequence[str], matrice
     outside |= {program.nodes[place].value for place in program.outputs.values()}
     for name in sorted(outside & (weights | set(matrices))):
         what = f"the matrix '{printable(name)}'" if name in matrices else f"'{name}', the parameters of dot,"
-        _fail(parser, f"{what} can stand only in dot(w, X)", parser.names[name])
+        cure = "; it has one column: use .ravel() on it" if name in matrices and matrices[name].size == 1 else ""
+        _fail(parser, f"{what} can stand only in dot(w, X){cure}", parser.names[name])
 
 
 def coordinates(name: str, matrix: Matrix) -> list[str]:
