@@ -2,10 +2,10 @@
 
     python benchmarks/features.py [--rows 100000] [--features 1000] [--repeat 3] [--write benchmarks/results.md]
 
-Each contestant gets the same array and gives back its parameters; time is all that it takes, reading and checking the array included.
-How far the loss is above the lowest that any of them found is computed with one function, written here. scikit-learn stops where the
-largest slope is below `tol`; it is run with several, 1e-4 being its default. Runs are interleaved, figures are of one run on one
-machine.
+Each contestant gets the same array and gives back its parameters; time is all that it takes, reading and checking the array
+included. How far the loss is above the lowest that any of them found is computed with one function, written here. scikit-learn stops
+where the largest slope is below `tol`; it is run with several, 1e-4 being its default. Runs are interleaved, figures are of one run on
+one machine.
 """
 
 from __future__ import annotations
@@ -79,9 +79,8 @@ def table(rows: int, features: int, correlation: float, repeat: int) -> str:
     for name, times in seconds.items():
         end, said = ends[name]
         middle = statistics.median(times)
-        lines.append(
-            f"| {name} | {middle:.2f} s | {min(times):.2f} – {max(times):.2f} | {middle / own:.2f} | {(end - lowest) / lowest:.1e} | {said} |"
-        )
+        spread = f"{middle:.2f} s | {min(times):.2f} – {max(times):.2f}"
+        lines.append(f"| {name} | {spread} | {middle / own:.2f} | {(end - lowest) / lowest:.1e} | {said} |")
     return "\n".join(lines)
 
 
@@ -94,10 +93,9 @@ def main() -> None:
     asked = parser.parse_args()
     ours(*data(2_000, 100, 0.0))  # imports, and compilation
     theirs(1e-4)(*data(2_000, 100, 0.0))
+    size = f"{asked.rows:,} rows × {asked.features:,} features"
     text = ["# Many features", ""]
-    text += [
-        f"Logistic regression, {asked.rows:,} rows × {asked.features:,} features, l2 of C = {C:g}; {platform.system()}, {os.cpu_count()} cores."
-    ]
+    text += [f"Logistic regression, {size}, l2 of C = {C:g}; {platform.system()}, {os.cpu_count()} cores."]
     for name, correlation in (("independent features", 0.0), ("features correlated by 0.9 with the next", 0.9)):
         text += ["", f"## {name}", "", table(asked.rows, asked.features, correlation, asked.repeat)]
     result = "\n".join(text) + "\n"
