@@ -3,9 +3,9 @@
     python benchmarks/features.py [--rows 100000] [--features 1000] [--repeat 3] [--write benchmarks/results.md]
 
 Each contestant gets the same array and gives back its parameters; time is all that it takes, reading and checking the array
-included. How far the loss is above the lowest that any of them found is computed with one function, written here. scikit-learn stops
-where the largest slope is below `tol`; it is run with several, 1e-4 being its default. Runs are interleaved, figures are of one run on
-one machine.
+included. How far the loss is above the lowest that any of them found is computed with one function, written here. scikit-learn
+stops where the largest slope is below `tol`; it is run with several, 1e-4 being its default. Runs are interleaved, figures are of
+one run on one machine.
 """
 
 from __future__ import annotations

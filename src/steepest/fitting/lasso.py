@@ -14,6 +14,7 @@ from steepest.descent.objective import Array
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.general import has_kinks
 from steepest.fitting.large import newton
+from steepest.fitting.metric import diagonal
 from steepest.fitting.uncertainty import nothing_known
 from steepest.fitting.verify import GAIN, Found, Verdict, rising, settled
 
@@ -75,7 +76,7 @@ def polished(loss: FreeLoss, x: Array) -> tuple[Array, float]:
     x, mass = cleared(loss, x), loss.mass(x)
     for _ in range(ROUNDS):
         moves = (x != 0) | (factors_of(loss) == 0)
-        there, last = newton(loss, x, moves)
+        there, last = newton(loss, x, moves, diagonal(loss, x))
         crossed = moves & (np.sign(there) != np.sign(x)) & (factors_of(loss) > 0)
         if not crossed.any():
             return there, last.bound

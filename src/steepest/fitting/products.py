@@ -14,10 +14,11 @@ import numpy as np
 
 from steepest.descent.objective import Array
 from steepest.fitting.free_loss import FreeLoss
+from steepest.fitting.metric import Metric
 
 FEW = 500  # parameters up to which the Hessian is cheaper than products
 MOST, WORK = 2_000, 1e11  # parameters, and rows × parameters², up to which it can be made
-ENOUGH = 0.03  # of the gradient: what is left of it along the step
+ENOUGH = 0.1  # of the gradient: what is left of it along the step
 LEVEL = 1e-12  # of the largest: an eigenvalue that is nothing
 
 
@@ -38,11 +39,14 @@ class Step(NamedTuple):
     is_whole: bool = True  # it is Newton's, and no part of it
 
 
-def newton_step(loss: FreeLoss, x: Array, gradient: Array, moves: Array, most: int) -> Step:
-    """The step from x in the coordinates that move, (k,) of bool, after at most so many products."""
+def newton_step(loss: FreeLoss, x: Array, gradient: Array, moves: Array, metric: Metric, most: int, nothing: float) -> Step:
+    """The step from x in the coordinates that move, (k,) of bool, after at most so many products; a gain of `nothing` is none.
+
+    Where not all move, the metric is a diagonal.
+    """
     if can_be_made(loss) and np.count_nonzero(moves) <= FEW:
         return by_hessian(loss, x, gradient, moves)
-    found = by_products(loss, x, gradient, moves, most)
+    found = by_products(loss, x, gradient, moves, metric, most, nothing)
     if found.is_whole or found.is_down or not can_be_made(loss):
         return found
     return by_hessian(loss, x, gradient, moves)
@@ -67,27 +71,27 @@ def by_hessian(loss: FreeLoss, x: Array, gradient: Array, moves: Array) -> Step:
     return Step(step, gain, gain)
 
 
-def by_products(loss: FreeLoss, x: Array, gradient: Array, moves: Array, most: int) -> Step:
-    diagonal = loss.diagonal(x)
+def by_products(loss: FreeLoss, x: Array, gradient: Array, moves: Array, metric: Metric, most: int, nothing: float) -> Step:
     step, left = np.zeros_like(x), np.where(moves, -gradient, 0.0)
-    direction = left / diagonal
+    direction = np.where(moves, metric.solve(left), 0.0)
     square = first = float(left @ direction)
     lengths: list[float] = []
     turns: list[float] = []
-    while square > ENOUGH**2 * first and len(lengths) < most:
+    bound = np.inf
+    while square > ENOUGH**2 * first and len(lengths) < most and bound > nothing:
         product = np.where(moves, loss.product(x, direction), 0.0)
-        bend, size = float(direction @ product), float(direction @ (diagonal * direction))
+        bend, size = float(direction @ product), float(np.sum(metric.coordinates(direction) ** 2))
         if not bend > LEVEL * size:
             return Step(step, np.nan, np.inf, is_down=bend < -1e-8 * size, is_level=not bend < -1e-8 * size)
         lengths.append(square / bend)
         step, left = step + lengths[-1] * direction, left - lengths[-1] * product
-        scaled = left / diagonal
+        scaled = np.where(moves, metric.solve(left), 0.0)
         before, square = square, float(left @ scaled)
         turns.append(square / before)
         direction = scaled + turns[-1] * direction
+        bound = -float(gradient @ step) / 2 + square / (2 * lowest(lengths, turns))
     gain = -float(gradient @ step) / 2
-    bound = gain + (square / (2 * lowest(lengths, turns)) if lengths else 0.0)
-    return Step(step, gain, bound, is_whole=not square > ENOUGH**2 * first)
+    return Step(step, gain, bound if lengths else gain, is_whole=not (square > ENOUGH**2 * first and bound > nothing))
 
 
 def lowest(lengths: list[float], turns: list[float]) -> float:
