@@ -94,10 +94,8 @@ def test_l1_of_logistic(factor: float) -> None:
     rows = 400
     data = data_for("logistic", rows, 30)
     data["X"] = data["X"] / data["X"].std(axis=0)
-    options = {"l1_ratio": 1} if "l1_ratio" in LogisticRegression().get_params() else {}
-    theirs = LogisticRegression(
-        penalty="l1", C=1 / (rows * factor), solver="saga", tol=1e-12, max_iter=200_000, **options
-    ).fit(data["X"], data["y"])
+    theirs = LogisticRegression(l1_ratio=1, C=1 / (rows * factor), solver="saga", tol=1e-12, max_iter=200_000)
+    theirs.fit(data["X"], data["y"])
     fit = st.fit("y ~ dot(w, X) + b", data, "logistic", penalty=f"l1(w, {factor})")
     assert fit.outcome == "converged", fit.reason
     expected = np.append(theirs.coef_[0], theirs.intercept_)
@@ -120,19 +118,23 @@ def test_both_penalties_are_an_elastic_net() -> None:
 def test_ten_thousand_features(loss: str) -> None:
     """As many as 10,000 columns in few rows: the gradient at the end is nothing, by a formula written out in NumPy."""
     data = data_for(loss, 150, 10_000)
+    data["X"] /= np.linalg.norm(data["X"], axis=0)
     X, y = data["X"], data["y"]
-    fit = st.fit("y ~ dot(w, X) + b", data, loss, penalty="l2(w, 0.5)")
+    fit = st.fit("y ~ dot(w, X) + b", data, loss, penalty="l2(w, 0.01)")
     assert fit.outcome == "converged", fit.reason
     w, b = fit.theta[:-1], fit.theta[-1]
     line = X @ w + b
     slope = {"logistic": 1 / (1 + np.exp(-line)) - y, "mse": 2 * (line - y), "poisson": np.exp(line) - y}[loss] / len(y)
-    gradient = np.append(slope @ X + w, slope.sum())
-    assert np.linalg.norm(gradient) < 1e-9 * np.linalg.norm(np.abs(slope) @ np.abs(X))
+    gradient = np.append(slope @ X + 0.02 * w, slope.sum())
+    assert np.linalg.norm(gradient) < 1e-8 * np.linalg.norm(np.abs(slope) @ np.abs(X))
 
 
 def test_separable_classes_do_not_converge() -> None:
-    data = data_for("logistic", 150, 400)
+    data = data_for("logistic", 150, 100)
     fit = st.fit("y ~ dot(w, X) + b", data, "logistic")
+    assert fit.outcome != "converged"
+    wide = data_for("logistic", 2500, 2200)
+    fit = st.fit("y ~ dot(w, X) + b", wide, "logistic")
     assert fit.outcome != "converged"
 
 

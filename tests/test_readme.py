@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("coming_from_*.md"))}
-TEXT = "\n".join([README, *PAGES.values()])
+FEATURES = (ROOT / "docs" / "features.md").read_text(encoding="utf-8")
+TEXT = "\n".join([README, FEATURES, *PAGES.values()])
 BLOCKS = [block.strip().partition("\n")[::2] for block in re.findall(r"```console\n\$ (.*?)```", TEXT, re.DOTALL)]
 FILES = dict(re.findall(r"```python\n(?=# (\w+\.py)\n)(.*?)```", README, re.DOTALL))  # a block that begins with a file's name
 LEFT_OUT = re.compile(r"^…$", re.MULTILINE)

@@ -52,6 +52,7 @@ def rerun(path: str | Path, data: Any = None) -> Trace:
     problem = Problem(
         formula, (sources if len(set(sources)) > 1 else sources[0]) if data is None else data, recipe["loss"], started(recipe),
         weights=recipe["weights"], sigma=sigma, constants=recipe["constants"], missing=recipe["missing"], own=own,
+        groups=recipe.get("groups"), penalty=recipe.get("penalty"),
     )  # fmt: skip
     if problem.recipe()["fingerprint"] != recipe["fingerprint"]:
         raise DataError(f"the data are not those of {str(path)!r}: their fingerprint differs")

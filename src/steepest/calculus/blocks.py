@@ -58,9 +58,7 @@ class BlockDerivation(Derivation):
         return self.core.is_linear
 
     def program(self, kind: str) -> Program:
-        if kind != "value":
-            raise self._refused(f"the program '{kind}'")
-        return super().program(kind)
+        return super().program(kind) if kind == "value" else self.by_parameter("this").program(kind)
 
     def share_of(self, kind: str) -> Array:
         """The factors of l1 or l2 in the loss of a row, (p,): those of the blocks, as the core has the others."""
@@ -80,7 +78,7 @@ class BlockDerivation(Derivation):
 
     def latex(self, what: str = "all") -> str:
         if what == "hessian":
-            raise self._refused("the Hessian in LaTeX")
+            self.by_parameter("the Hessian in LaTeX")
         from steepest.calculus.latex import latex
 
         return latex(self.view, ("loss", "gradient") if what == "all" else (what,))
@@ -89,20 +87,20 @@ class BlockDerivation(Derivation):
         return f"$\\displaystyle {self.latex()}$"
 
     def steps(self, weighted: bool = False) -> Steps:
-        raise self._refused("the derivation step by step")
+        return self.by_parameter("the derivation step by step").steps(weighted)
 
     @cached_property
     def plan(self) -> Plan:
-        raise self._refused("the derivation step by step")
+        return self.by_parameter("the derivation step by step").plan
 
     @cached_property
     def view(self) -> Derivation:
         """For people: a formula in which each block is one symbol."""
         return Derivation(viewed(self.formula), self._scalar_loss, self.penalty, self.share)
 
-    def _refused(self, what: str) -> OptionError:
+    def by_parameter(self, what: str) -> Derivation:
         names = " and ".join(f"dot({block.name}, {block.matrix})" for block in self.formula.blocks)
-        return OptionError(f"{what} goes parameter by parameter, and {names} is derived as a block: leave dot out")
+        raise OptionError(f"{what} goes parameter by parameter, which a block of them does not: leave {names} out")
 
 
 def scalar(formula: Formula, scalars: list[int], singles: list[int]) -> Formula:

@@ -161,6 +161,10 @@ class Derivation:
         """What engines run: the derivation itself, unless its formula has blocks."""
         return self
 
+    def by_parameter(self, what: str) -> Derivation:
+        """The same, for `what`, which goes parameter by parameter. Raises OptionError where the formula has blocks."""
+        return self
+
     @cached_property
     def unpenalised(self) -> Derivation:
         """The same without a penalty."""

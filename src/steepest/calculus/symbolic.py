@@ -35,6 +35,7 @@ def row_outputs(derivation: Derivation, kind: str) -> dict[str, Any]:
 
     The mean over the rows (for `sse` the sum) is the loss, its gradient, its Hessian.
     """
+    derivation.by_parameter("a SymPy expression")
     program = expand(derivation.program(kind), KNOWN)
     _limit(len(program.nodes))
     return _expressions(_scaled(program, derivation.criterion.scale), derivation)
@@ -47,6 +48,7 @@ def over_rows(
 
     Raises OptionError beyond 1,000 rows, or 20,000 operations.
     """
+    derivation.by_parameter("a SymPy expression")
     rows = list(zip(*columns, strict=True))
     if len(rows) > MOST_ROWS:
         raise OptionError(

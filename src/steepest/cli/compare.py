@@ -45,6 +45,8 @@ def compare(
     weights: options.Weights = "",
     constants: options.Constants = "",
     missing: options.Missing = "refuse",
+    group: options.Group = [],  # noqa: B006
+    penalty: options.Penalty = "",
     plot: options.Plot = "",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -57,7 +59,7 @@ def compare(
     Exit code: 0 the table is printed; 1 an error; 2 wrong usage; 130 interrupted.
     """
     options.check_target(plot, "--plot", SUFFIXES)
-    problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing)
+    problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing, group=group, penalty=penalty)
     counts = {"steps": steps, "epochs": epochs, "seed": seed}
     sizes = {"clip_value": clip_value, "clip_norm": clip_norm, "until_loss": until_loss, "until_gap": until_gap, "seconds": seconds}
     given: dict[str, Any] = {name: whole(text, flag(name)) for name, text in counts.items() if text is not None}

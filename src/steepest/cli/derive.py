@@ -38,6 +38,8 @@ def derive(
     loss: options.Loss = "mse",
     columns: Columns = "",
     constants: options.Constants = "",
+    group: options.Group = [],  # noqa: B006
+    penalty: options.Penalty = "",
     latex: Latex = False,
     text: Text = False,
     steps: Steps = False,
@@ -57,6 +59,9 @@ def derive(
     _check_for_steps(steps, {"--start": start, "--lr": lr, "--row": row}, ascii, data)
     if data and columns:
         raise OptionError("--columns is given, but the data name the columns: give one of them")
+    if group or penalty:
+        _say_of_problem(formula, data, loss, start, constants, group, penalty, latex, steps)
+        return
     known = list(options.table_of(formula, data).names) if data else names(columns, "--columns") or columns_of(formula)
     parsed = parse_formula(formula, known, pairs(constants, "--constants"))
     said = list(parsed.warnings)
@@ -77,6 +82,19 @@ def _numbered(formula: str, data: str, loss: str, start: str, constants: str, lr
         warnings.simplefilter("ignore", SteepestWarning)  # the formula's were said
         problem = options.make_problem(formula, data, loss, start, "", "", constants, "refuse")
     return problem.steps(lr=None if lr is None else number(lr, "--lr"), row=whole(row, "--row") or 0)
+
+
+def _say_of_problem(
+    formula: str, data: str, loss: str, start: str, constants: str, group: list[str], penalty: str, latex: bool, steps: bool
+) -> None:
+    if not data:
+        raise OptionError("--group and --penalty need data: give a file or @name after the formula")
+    problem = options.make_problem(formula, data, loss, start, "", "", constants, "refuse", group=group, penalty=penalty)
+    found = problem.derivation
+    if steps:
+        say(found.steps().latex() if latex else found.steps().text(not _unicode(), WIDTH))
+    else:
+        say(found.latex() if latex else found.text())
 
 
 def _check_for_steps(steps: bool, given: dict[str, str | None], ascii: bool, data: str) -> None:

@@ -91,6 +91,8 @@ def descend(
     weights: options.Weights = "",
     constants: options.Constants = "",
     missing: options.Missing = "refuse",
+    group: options.Group = [],  # noqa: B006
+    penalty: options.Penalty = "",
     plot: options.Plot = "",
     trace: TraceFile = "",
     as_json: options.Json = False,
@@ -107,17 +109,16 @@ def descend(
     options.check_target(plot, "--plot", SUFFIXES)
     options.check_target(trace, "--trace", (".parquet",))
     number_of = _seed(seed, random, batch)
-    exact = engine == "sympy"
     problem = options.make_problem(
-        formula, data, loss, start, fix, weights, constants, missing, low=low, high=high, tie=tie,
-        draw=(random, number_of) if random else None, exact=exact,
+        formula, data, loss, start, fix, weights, constants, missing, low=low, high=high, tie=tie, group=group, penalty=penalty,
+        draw=(random, number_of) if random else None, exact=engine == "sympy",
     )  # fmt: skip
     counts = _numbers(whole, steps=steps, epochs=epochs, every=every, full_loss=full_loss)
     sizes = _numbers(real, clip_value=clip_value, clip_norm=clip_norm, seconds=seconds)
     stops = _numbers(real, until_loss=until_loss, until_gap=until_gap, until_gradient=until_gradient, until_change=until_change)
     with _terminable(), progress(quiet) as callback:
         result = problem.descend(
-            method, _rate(lr, exact), batch="full" if batch == "full" else whole(batch, "--batch"), engine=engine,
+            method, _rate(lr, engine == "sympy"), batch="full" if batch == "full" else whole(batch, "--batch"), engine=engine,
             schedule=schedule, hyper=options.reals(hyper, "--hyper"), weight_decay=real(weight_decay, "--weight-decay") or 0.0,
             validation=_held(validation), replacement=replacement, seed=number_of, callback=callback,
             **counts, **sizes, **stops,

@@ -31,6 +31,8 @@ def explain(
     weights: options.Weights = "",
     constants: options.Constants = "",
     missing: options.Missing = "refuse",
+    group: options.Group = [],  # noqa: B006
+    penalty: options.Penalty = "",
     plot: options.Plot = "",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -43,7 +45,7 @@ def explain(
     Exit code: 0 explained, 1 an error, 2 wrong usage.
     """
     options.check_target(plot, "--plot", SUFFIXES)
-    problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing)
+    problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing, group=group, penalty=penalty)
     rate = lr if lr == "auto" else float(number(lr, "--lr"))
     size = batch if batch == "full" else whole(batch, "--batch")
     found = problem.explain(method, rate, reals(at, "--at") or None, size, reals(hyper, "--hyper") or None)

@@ -41,6 +41,8 @@ def fit(
     constants: options.Constants = "",
     missing: options.Missing = "refuse",
     own: options.Own = "",
+    group: options.Group = [],  # noqa: B006
+    penalty: options.Penalty = "",
     starts: Starts = 1,
     seed: Seed = 0,
     plot: options.Plot = "",
@@ -64,8 +66,9 @@ def fit(
     options.check_target(save, "--save", (".json",))
     check_words(intervals, level, export)
     problem = options.make_problem(
-        formula, data, loss, start, fix, weights, constants, missing, sigma=sigma, low=low, high=high, tie=tie, own=own
-    )
+        formula, data, loss, start, fix, weights, constants, missing, sigma=sigma, low=low, high=high, tie=tie, own=own,
+        group=group, penalty=penalty,
+    )  # fmt: skip
     result = problem.fit(starts, seed)
     found = found_something(result)
     ends = result.intervals(options.real(level or "0.95", "--level") or 0, intervals) if intervals else None

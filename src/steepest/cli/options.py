@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Annotated, Any
 
@@ -58,6 +58,10 @@ Own = Annotated[str, option("--own", "a=run", "Parameters with a value of their 
 Missing = Annotated[
     str, option("--missing", "refuse|drop", "What to do with rows that have a missing value: refuse (the default).")
 ]
+Group = Annotated[
+    list[str], option("--group", "X=x_*", "Columns that are one matrix, for dot(w, X): a pattern, or names as X=x1,x2. Repeatable.")
+]
+Penalty = Annotated[str, option("--penalty", "TEXT", "Added to the loss: l2(w, 0.1) is 0.1*sum of w**2, l1 of |w|; or 0.1*a**2.")]
 Plot = Annotated[str, option("--plot", "FILE", "Write a picture: .svg, .png or .pdf.")]
 Json = Annotated[bool, switch("--json", "Print one JSON object instead of text.")]
 Quiet = Annotated[bool, switch("--quiet", "Print nothing but errors (and what --json asks for).")]
@@ -142,6 +146,20 @@ def names(text: str, flag: str) -> list[str]:
     return parts
 
 
+def groups(words: Sequence[str]) -> dict[str, str | list[str]]:
+    """`X=x_*` or `X=x1,x2`, each a group of columns by name."""
+    found: dict[str, str | list[str]] = {}
+    for word in words:
+        name, equals, members = (part.strip() for part in word.partition("="))
+        if not (name and equals and members):
+            raise OptionError(f"--group is '{printable(word, 40)}': write --group X=x_*, or --group X=x1,x2")
+        if name in found:
+            raise OptionError(f"--group names '{printable(name)}' twice: give one pattern, or all names with commas")
+        listed = names(members, f"--group {printable(name)}")
+        found[name] = listed[0] if len(listed) == 1 else listed
+    return found
+
+
 def check_target(path: str, flag: str, suffixes: tuple[str, ...]) -> None:
     """Refuses a file that could not be written, before the work is done. No path is no file."""
     if not path:
@@ -190,6 +208,8 @@ def make_problem(
     draw: tuple[str, int] | None = None,
     exact: bool = False,
     own: str = "",
+    group: Sequence[str] = (),
+    penalty: str = "",
 ) -> Problem:
     """The problem that the words of a command stand for. `draw`: a distribution and a seed; `exact` keeps fractions."""
     files = [data] if isinstance(data, str) else data
@@ -197,8 +217,10 @@ def make_problem(
     given_data: Any = tables if len(tables) > 1 else tables[0]
     given_formula: Any = formulas if len(formulas) > 1 else formula
     own_columns = own_of(own, max(len(tables), len(formulas)))
-    whole = together(given_formula, given_data, own_columns, constants=pairs(constants, "--constants"))
-    table, parameters = whole.table, (*whole.formula.parameters, *whole.names)
+    known = pairs(constants, "--constants")
+    whole = together(given_formula, given_data, own_columns, constants=known, groups=groups(group))
+    table = whole.table
+    parameters = (*whole.formula.parameters, *whole.names, *(block.name for block in whole.formula.blocks))
     kind: Callable[[Fraction], Any] = Fraction if exact else float
     given: Any = {name: kind(value) for name, value in pairs(start, "--start").items()}
     for key, flag, text in (("min", "--min", low), ("max", "--max", high)):
@@ -230,6 +252,7 @@ def make_problem(
     return Problem(
         given_formula, given_data, loss, given or None,
         weights=weights or None, sigma=errors(sigma, table), constants=numbers, missing=missing, own=own_columns,
+        groups=groups(group), penalty=penalty or None,
     )  # fmt: skip
 
 

@@ -35,6 +35,8 @@ def step(
     weights: options.Weights = "",
     constants: options.Constants = "",
     missing: options.Missing = "refuse",
+    group: options.Group = [],  # noqa: B006
+    penalty: options.Penalty = "",
     ascii: Ascii = False,
     debug: options.Debug = False,
 ) -> None:
@@ -46,7 +48,7 @@ def step(
 
     Exit code: 0; 1 an error; 2 wrong usage; 3 it stands where the descent has diverged.
     """
-    problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing)
+    problem = options.make_problem(formula, data, loss, start, fix, weights, constants, missing, group=group, penalty=penalty)
     lab = Lab(
         problem, method, lr if lr == "auto" else float(number(lr, "--lr")),
         "full" if batch == "full" else whole(batch, "--batch"),

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.table import Reading, Table, listed, quoted
+from steepest.data.table import Reading, Table, counted, listed, quoted
 from steepest.errors import DataError, OptionError
-from steepest.language.blocks import Matrix
+from steepest.language.blocks import Block, Matrix
 
 
 def grouped(table: Table, groups: Mapping[str, Sequence[str] | str] | None) -> Table:
@@ -40,6 +40,26 @@ def grouped(table: Table, groups: Mapping[str, Sequence[str] | str] | None) -> T
 
     matrices = {name: Matrix(len(labels), labels) for name, labels in members.items()}
     return replace(table, names=(*table.names, *members), matrices={**table.matrices, **matrices}, read=read)
+
+
+def regrouped(table: Table, blocks: Sequence[Block]) -> Table:
+    """The same table with the matrices of these blocks, put together from the columns that they were made of.
+
+    Raises DataError for a matrix of another width.
+    """
+    missing = {block.matrix: list(block.labels) for block in blocks if block.labels and block.matrix not in table.names}
+    table = grouped(table, missing)
+    for block in blocks:
+        width = table.matrices.get(block.matrix, Matrix(block.size)).size
+        if width != block.size:
+            raise DataError(
+                f"{table.source}: {quoted(block.matrix)} has {counted(width, 'column')}, and was fitted with {block.size:,}"
+            )
+        if block.matrix in table.names and block.matrix not in table.matrices:
+            raise DataError(
+                f"{table.source}: {quoted(block.matrix)} is a single column, and was fitted as a matrix of {block.size:,}"
+            )
+    return table
 
 
 def _members(table: Table, name: str, given: Any) -> tuple[str, ...]:

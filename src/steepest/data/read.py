@@ -26,8 +26,8 @@ ACCEPTED = f"a mapping of names to arrays, a pandas, polars or pyarrow frame (co
 def read_table(data: object, name: str | None = None) -> Table:
     """The columns of `data`, by name; nothing but a file's header is read until `columns` is called.
 
-    `data`: a mapping of names to one-dimensional array-likes (or matrices, for `dot`), a pandas, polars or pyarrow frame, the path of a .csv,
-    .tsv or .parquet file, "@name" of a shipped example, or a Table. `name` is what messages call the first three.
+    `data`: a mapping of names to one-dimensional array-likes (or matrices, for `dot`), a pandas, polars or pyarrow frame, the
+    path of a .csv, .tsv or .parquet file, "@name" of a shipped example, or a Table. `name` is what messages call the first three.
     Raises `DataError`.
 
     >>> read_table({"x": [1.0, 2.0], "y": [3.0, 6.0]}).names

@@ -117,7 +117,9 @@ class Coded:
         point, gain = self.place.point, np.nan
         try:
             _, hessian = self.free.curved("hessian", point.theta)
-            half = np.linalg.solve(np.linalg.cholesky(hessian), point.gradient)
+            l1 = self.free.l1
+            moves = np.ones(len(point.theta), dtype=bool) if l1 is None else (point.theta != 0) | (point.gradient != 0) | (l1 == 0)
+            half = np.linalg.solve(np.linalg.cholesky(hessian[np.ix_(moves, moves)]), point.gradient[moves])
             gain = float(half @ half) / 2
         except (EngineError, FormulaError, np.linalg.LinAlgError):  # no second derivatives, or no minimum
             pass

@@ -20,6 +20,11 @@ class Free:
         self._theta = theta
         self._seen: dict[str, tuple[Point, Array]] = {}
 
+    @property
+    def l1(self) -> Array | None:
+        """The factors of |x| in the penalty, (k,), or None."""
+        return None if self.objective.l1 is None else self.objective.l1[self.positions]
+
     def theta(self, x: Array) -> Array:
         """All parameters, (p,)."""
         theta = self._theta.copy()

@@ -150,6 +150,7 @@ class Posed:
             "sigma": self._sigma,
             "missing": self._missing,
             "sets": self.sets and self.sets.to_dict(),
+            **({"matrices": {b.matrix: list(b.labels) or b.size for b in self.formula.blocks}} if self.formula.blocks else {}),
             **({"groups": self.groups} if self.groups else {}),
             **({"penalty": self.penalty} if self.penalty else {}),
             "constants": {name: float(value) for name, value in self.constants.items()},

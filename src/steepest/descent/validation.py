@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from steepest.data.groups import regrouped
 from steepest.data.read import read_table
 from steepest.descent.objective import Objective
 from steepest.errors import OptionError
@@ -19,7 +20,8 @@ def held_out(validation: Any, seed: int, through: Callable[..., Objective]) -> t
     """
     plain = through()
     if not isinstance(validation, float):
-        return through, Objective(plain.kernels, read_table(validation).columns(plain.derivation.formula.columns))
+        formula = plain.derivation.formula
+        return through, Objective(plain.kernels, regrouped(read_table(validation), formula.blocks).columns(formula.columns))
     rows = plain.columns.rows
     held = round(validation * rows) if 0 < validation < 1 else 0
     if not 0 < held < rows:

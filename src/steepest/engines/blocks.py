@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steepest.calculus.blocks import BlockDerivation
+from steepest.calculus.derivation import Derivation
 from steepest.engines.numpy_engine import add_in_order
 from steepest.errors import EngineError
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from steepest.engines.table import Kernels
 
 Array = np.ndarray[Any, Any]
-CHUNK = 2**19  # numbers of the matrices at a time, 4 MB
+CHUNK = 2**18  # numbers of the matrices at a time, 2 MB; of fewer than 400,000 OpenBLAS makes products in one thread
 LARGE = 2**21  # the same where products of matrices are made
+MOST = 5_000  # parameters of which a matrix is made
 LEAST = 32  # rows of a chunk
 SLOPES = ("gradient", "jacobian")
 BENDS = ("hessian", "normal")
@@ -30,7 +32,8 @@ class BlockKernels:
     """Kernels of one derivation with blocks. `inner` are those of its core, whose last parameters and columns are the dots."""
 
     def __init__(self, derivation: BlockDerivation, inner: Kernels) -> None:
-        self.derivation, self.inner, self.name = derivation, inner, inner.name
+        self.derivation: Derivation = derivation
+        self.inner, self.name, self._own = inner, inner.name, derivation
         self.vector, self.number, self.stepper = inner.vector, inner.number, inner.stepper
         self.blocks = derivation.formula.blocks
         self.scalars = np.array(derivation.scalars, dtype=np.int64)
@@ -38,6 +41,8 @@ class BlockKernels:
 
     def sums(self, kind: str, theta: Array, columns: Sequence[Array], weights: Array | None, total: Any) -> Array:
         """Sums over the rows of every output of the program `kind`, times the weights."""
+        if kind in BENDS and len(theta) > MOST:
+            raise EngineError(f"the {kind} of {len(theta):,} parameters is not made ({MOST:,} at most): take a method without it")
         parts = self._parts(columns, weights, LARGE if kind in BENDS else CHUNK)
         with np.errstate(all="ignore"):
             if kind not in BENDS:
@@ -45,7 +50,7 @@ class BlockKernels:
                 return self._penalised(kind, together(self._sums(kind, theta, *part) for part in parts), theta, total)
             first, matrices = zip(*(self._bends(kind, theta, *part) for part in parts), strict=True)
             matrix = sum(matrices)
-            matrix[np.diag_indices(len(theta))] += total * 2 * self.derivation.share_of("l2")
+            matrix[np.diag_indices(len(theta))] += total * 2 * self._own.share_of("l2")
             lines = self._penalised("gradient", add_in_order(first), theta, total)
         return np.concatenate([lines, matrix[np.tril_indices(len(theta))]])
 
@@ -66,13 +71,13 @@ class BlockKernels:
         """The Hessian of the summed loss times a direction, (p,), and never the Hessian: one pass over the rows."""
         with np.errstate(all="ignore"):
             found = add_in_order(self._product(direction, *part) for part in self._with(bends, columns))
-            return found + total * 2 * self.derivation.share_of("l2") * direction
+            return found + total * 2 * self._own.share_of("l2") * direction
 
     def diagonal(self, bends: Array, columns: Sequence[Array], total: float) -> Array:
         """That of the Hessian, (p,)."""
         with np.errstate(all="ignore"):
             found = add_in_order(self._diagonal(*part) for part in self._with(bends, columns))
-            return found + total * 2 * self.derivation.share_of("l2")
+            return found + total * 2 * self._own.share_of("l2")
 
     def _with(self, bends: Array, columns: Sequence[Array]) -> Iterator[tuple[Any, Any]]:
         """Some rows at a time: the matrices, and the bends."""
@@ -87,19 +92,20 @@ class BlockKernels:
         count = max(LEAST, numbers // self.width)
         for first in range(0, len(columns[0]), count):
             part = slice(first, first + count)
-            singles = [columns[j][part] for j in self.derivation.singles]
+            singles = [columns[j][part] for j in self._own.singles]
             matrices = [columns[block.column][part] for block in self.blocks]
             yield singles, matrices, None if weights is None else weights[part]
 
     def _core(self, kind: str, theta: Array, singles: Any, matrices: Any) -> Array:
         """The outputs of the core, (outputs, rows), where each δ is 0."""
-        if theta.dtype == object:  # exact numbers
-            matrices = [self.vector(matrix.ravel()).reshape(matrix.shape) for matrix in matrices]
         dots = [matrix @ theta[block.part] for matrix, block in zip(matrices, self.blocks, strict=True)]
         own = np.concatenate([theta[self.scalars], 0 * theta[: len(self.blocks)]])
         return self.inner.rows(kind, own, [*singles, *dots])
 
     def _sums(self, kind: str, theta: Array, singles: Any, matrices: Any, weights: Any) -> Array:
+        if theta.dtype == object:  # exact numbers
+            matrices = [self.vector(matrix.ravel()).reshape(matrix.shape) for matrix in matrices]
+            weights = None if weights is None else self.vector(weights)
         rows = self._core(kind, theta, singles, matrices)
         if weights is not None:
             rows = rows * weights
@@ -175,7 +181,7 @@ class BlockKernels:
         """What was found, with the blocks' part of a penalty in the loss of every row."""
         if self.derivation.penalty is None or kind == "jacobian":
             return found
-        l1, l2 = self.derivation.share_of("l1"), self.derivation.share_of("l2")
+        l1, l2 = self._own.share_of("l1"), self._own.share_of("l2")
         signs = np.sign(theta.astype(float))
         if theta.dtype == object:
             l1, l2, signs = self.vector(l1), self.vector(l2), self.vector(signs)

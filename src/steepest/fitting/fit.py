@@ -25,6 +25,7 @@ from steepest.fitting.result import Fit
 from steepest.fitting.runaway import runaway
 from steepest.fitting.several import check, several
 from steepest.fitting.stayed import explained
+from steepest.fitting.uncertainty import nothing_known
 from steepest.fitting.verify import Found
 
 ESCAPES = 5
@@ -74,10 +75,9 @@ def followed(loss: FreeLoss, start: Array) -> Found:
     straight = is_straight(loss)
     start = loss.inside(np.zeros_like(start)) if straight else start
     if not loss.is_finite(start):
-        unknown = np.full((len(start), len(start)), np.nan)
         given = loss.start if straight and not loss.is_finite(loss.start) else start  # where 0/0 does not hide the cause
         reason = diagnose(loss.objective, loss.theta(given), ROWS if straight else "; start it elsewhere")
-        return Found(start, "nonfinite", reason, unknown, "none")
+        return Found(start, "nonfinite", reason, nothing_known(len(start)), "none")
     if straight and can_be_factored(loss):
         found = linear(loss)
         if loss.allows(found.x):
@@ -112,9 +112,12 @@ def result(loss: FreeLoss, found: Found, seconds: float, problem: Mapping[str, A
     objective = loss.objective
     names = objective.derivation.formula.parameters
     theta = loss.theta(found.x)
-    covariance = np.zeros((len(names), len(names)))
     # Away from a minimum the curvature says nothing of the errors.
-    covariance[np.ix_(objective.free, objective.free)] = found.covariance if found.outcome == "converged" else np.nan
+    covariance = found.covariance if found.outcome == "converged" else nothing_known(len(found.x))
+    if len(found.x) < len(names):
+        whole = np.zeros((len(names), len(names)))
+        whole[np.ix_(objective.free, objective.free)] = covariance
+        covariance = whole
     at_bounds = 0 if loss.box is None else int(np.sum(loss.box.touched(found.x)))
     dof = loss.rows - len(found.x) + at_bounds  # what lies on a bound is held there
     reason = explained(loss, found)

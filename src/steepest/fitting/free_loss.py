@@ -43,6 +43,7 @@ class FreeLoss:
         self._theta = theta
         self._seen: tuple[Array, Array, Array] | None = None
         self._bent: tuple[Array, Array] | None = None
+        self._massed: tuple[Array, float] | None = None
         self.blocks = objective.derivation.formula.blocks
         self.is_large = bool(self.blocks) and objective.columns.rows * len(self.start) ** 2 > LARGE
         self.l1 = None if objective.l1 is None else objective.l1[objective.free] * float(objective.divisor)
@@ -168,9 +169,12 @@ class FreeLoss:
         """Σw|ℓ|: the size that rounding of the loss is relative to."""
         if self.objective.derivation.criterion.quadratic:
             return self.loss(x)
-        self.free.evaluations += 1
-        losses = np.abs(self.objective.rows("value", self.theta(x))[2])
-        return float(np.sum(losses if self.objective.weights is None else self.objective.weights * losses))
+        if self._massed is None or not np.array_equal(self._massed[0], x):
+            self.free.evaluations += 1
+            losses = np.abs(self.objective.rows("value", self.theta(x))[2])
+            weighted = losses if self.objective.weights is None else self.objective.weights * losses
+            self._massed = x.copy(), float(np.sum(weighted))
+        return self._massed[1]
 
     @cached_property
     def grain(self) -> float:

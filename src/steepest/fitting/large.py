@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from steepest.descent.objective import Array
 from steepest.fitting.bowl import bowl
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.general import has_kinks
-from steepest.fitting.products import Step, newton_step
-from steepest.fitting.uncertainty import of_loss
+from steepest.fitting.metric import Metric, diagonal, sampled
+from steepest.fitting.products import FEW, Step, can_be_made, newton_step
+from steepest.fitting.uncertainty import nothing_known, of_loss
 from steepest.fitting.verify import GAIN, Found, Verdict, rising, settled
 
 METHOD = "l-bfgs + newton-cg"
 STEPS, ROUNDS, PRODUCTS = 5_000, 20, 40
-EXACT, MOST = 1e11, 2_000  # rows × parameters², and parameters, up to which the Hessian is made for standard errors
+FIRST, SAMPLED = 30, 2_000  # steps by the diagonal, and parameters up to which the Hessian of a sample comes next
 DIGITS = 1e-18  # of the loss: what a step may still gain where 8 digits of the parameters hold
 
 
 def large(loss: FreeLoss, start: Array) -> Found:
-    unknown = np.full((len(start), len(start)), np.nan)
+    unknown = nothing_known(len(start))
+    x, metric = lbfgs(loss, start)
     if has_kinks(loss):
-        x = lbfgs(loss, start)
         verdict = Verdict("stopped", "the loss has kinks, where no gradient can tell a minimum; no step found lowers it")
         return Found(x, *verdict, unknown, METHOD)
-    x, last = newton(loss, lbfgs(loss, start), np.ones(len(start), dtype=bool))
+    x, last = newton(loss, x, np.ones(len(start), dtype=bool), metric)
     verdict = judged(loss, x, last)
     if verdict.outcome == "converged" and has_errors(loss):
         hessian = loss.hessian(x)
@@ -41,42 +44,59 @@ def large(loss: FreeLoss, start: Array) -> Found:
 
 def has_errors(loss: FreeLoss) -> bool:
     """Is there no penalty, and is the Hessian of a size that can be made?"""
-    size = len(loss.start)
-    return loss.objective.derivation.penalty is None and size <= MOST and loss.rows * size**2 <= EXACT
+    return loss.objective.derivation.penalty is None and can_be_made(loss)
 
 
-def lbfgs(loss: FreeLoss, start: Array) -> Array:
-    """The lowest point that SciPy's L-BFGS-B meets, in units in which the loss bends alike along all parameters at the start."""
+def lbfgs(loss: FreeLoss, start: Array) -> tuple[Array, Metric]:
+    """The valley, and a metric there: the diagonal's, or where that leads there slowly, that of a sample of the rows."""
+    size = len(start)
+    metric = diagonal(loss, start)
+    x, is_there = searched(loss, start, metric, FIRST if size <= SAMPLED else STEPS)
+    if is_there or size > SAMPLED:
+        return x, metric
+    metric = sampled(loss, x) or diagonal(loss, x)
+    return searched(loss, x, metric, STEPS)[0], metric
+
+
+def searched(loss: FreeLoss, start: Array, metric: Metric, most: int) -> tuple[Array, bool]:
+    """The lowest point that SciPy's L-BFGS-B meets in the coordinates of the metric, and did it come to an end?"""
     from scipy.optimize import minimize
 
     size = loss.mass(start) or 1.0
-    scale = np.sqrt(loss.diagonal(start) / size)
     best = (start, *loss.at(start))
 
     def value(z: Array) -> tuple[float, Array]:
         nonlocal best
-        x = z / scale
+        x = metric.point(z)
         height, gradient = loss.at(x)
         if not (np.isfinite(height) and np.isfinite(gradient).all()):  # a wall, so that the line search comes back
             height, gradient = best[1] + abs(float(best[2] @ (x - best[0]))), -best[2]
         elif height < best[1]:
             best = x, height, gradient
-        return height / size, gradient / scale / size
+        return height / size, metric.slopes(gradient) / size
 
-    options = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-15, "gtol": 1e-10, "maxcor": 20, "maxls": 40}
-    minimize(value, start * scale, jac=True, method="L-BFGS-B", options=options)
-    return best[0]
+    finished = len(start) <= FEW and can_be_made(loss)  # by Newton's steps
+    options: Any = {
+        "maxiter": most,
+        "maxfun": 2 * most,
+        "ftol": 1e-8 if finished else 1e-15,
+        "gtol": 0.0,
+        "maxcor": 20,
+        "maxls": 40,
+    }
+    found = minimize(value, metric.coordinates(start), jac=True, method="L-BFGS-B", options=options)
+    return best[0], int(found.status) != 1
 
 
-def newton(loss: FreeLoss, x: Array, moves: Array) -> tuple[Array, Step]:
+def newton(loss: FreeLoss, x: Array, moves: Array, metric: Metric) -> tuple[Array, Step]:
     """Steps in the coordinates that move while they gain, and the last step, which is not taken."""
     here, gradient = loss.at(x)
     mass, most, before = loss.mass(x), PRODUCTS, np.inf
-    last = newton_step(loss, x, gradient, moves, most)
+    last = newton_step(loss, x, gradient, moves, metric, most, DIGITS * mass)
     for _ in range(ROUNDS):
         if last.is_down or last.is_level or last.bound <= DIGITS * mass:
             break
-        if last.bound <= GAIN * mass and last.gain >= before / 4:
+        if last.is_whole and last.bound <= GAIN * mass and last.gain >= before / 4:
             break
         slack = 64 * np.finfo(float).eps * mass
         step, there, slope = last.step, *loss.at(x + last.step)
@@ -87,7 +107,7 @@ def newton(loss: FreeLoss, x: Array, moves: Array) -> tuple[Array, Step]:
             break
         x, here, gradient, before = x + step, there, slope, last.gain
         most = min(10 * PRODUCTS, 2 * most)
-        last = newton_step(loss, x, gradient, moves, most)
+        last = newton_step(loss, x, gradient, moves, metric, most, DIGITS * mass)
     return x, last
 
 

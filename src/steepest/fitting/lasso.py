@@ -6,12 +6,16 @@ by one: where a parameter is 0, the slope of the smooth loss by it is no steeper
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from steepest.descent.objective import Array
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.general import has_kinks
 from steepest.fitting.large import newton
+from steepest.fitting.metric import diagonal
+from steepest.fitting.uncertainty import nothing_known
 from steepest.fitting.verify import GAIN, Found, Verdict, rising, settled
 
 METHOD = "l-bfgs-b + newton-cg"
@@ -20,7 +24,7 @@ STEEPER = 1e-9  # than the factor: what rounding may make of a slope that is as 
 
 
 def lasso(loss: FreeLoss, start: Array) -> Found:
-    unknown = np.full((len(start), len(start)), np.nan)
+    unknown = nothing_known(len(start))
     x = start
     for _ in range(ROUNDS):
         x = bounded(loss, x)
@@ -59,8 +63,8 @@ def bounded(loss: FreeLoss, start: Array) -> Array:
         slopes = np.concatenate([gradient + factors, np.where(free, 0.0, factors - gradient)])
         return (height + float(factors @ (u + v))) / size, slopes / np.tile(scale, 2) / size
 
-    bounds = [(None, None) if is_free else (0, None) for is_free in free] + [(0, 0 if is_free else None) for is_free in free]
-    options = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-15, "gtol": 1e-11, "maxcor": 20, "maxls": 40}
+    bounds: Any = [(None, None) if is_free else (0, None) for is_free in free] + [(0, 0 if is_free else None) for is_free in free]
+    options: Any = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-15, "gtol": 1e-11, "maxcor": 20, "maxls": 40}
     begin = np.concatenate([np.where(free, start, np.maximum(start, 0)), np.where(free, 0, np.maximum(-start, 0))])
     found = minimize(value, begin * np.tile(scale, 2), jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
     x: Array = (found[:half] - found[half:]) / scale
@@ -72,7 +76,7 @@ def polished(loss: FreeLoss, x: Array) -> tuple[Array, float]:
     x, mass = cleared(loss, x), loss.mass(x)
     for _ in range(ROUNDS):
         moves = (x != 0) | (factors_of(loss) == 0)
-        there, last = newton(loss, x, moves)
+        there, last = newton(loss, x, moves, diagonal(loss, x))
         crossed = moves & (np.sign(there) != np.sign(x)) & (factors_of(loss) > 0)
         if not crossed.any():
             return there, last.bound

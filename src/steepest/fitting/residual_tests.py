@@ -82,7 +82,7 @@ def in_order(fit: Fit, residuals: Array, counted: Array) -> tuple[Array, str]:
     program = fit.objective.derivation.formula.program
     model = program.pruned({"yhat": program.outputs["yhat"]})
     places = [node.value for node in model.nodes if node.op == "column"]
-    if len(places) != 1:
+    if len(places) != 1 or fit.objective.columns.arrays[places[0]].ndim > 1:
         return residuals, "from row to row"
     return residuals[np.argsort(fit.objective.columns.arrays[places[0]][counted], kind="stable")], "along the predictor"
 

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from steepest.calculus.derivation import Derivation
-from steepest.descent.objective import Array, Objective
+from steepest.descent.blocks import derived
+from steepest.descent.objective import Array, Objective, l1_factors
 from steepest.descent.parameters import is_finite
 from steepest.descent.sets import Sets
 from steepest.engines.table import Kernels, kernels
 from steepest.errors import DataError, OptionError
 from steepest.fitting.by_set import SetLine
 from steepest.fitting.statistics import Statistics
+from steepest.language.blocks import Matrix
 from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
 from steepest.language.names import printable
@@ -36,7 +38,7 @@ RECIPE: dict[str, type] = {
     "formula": str, "loss": str, "data": str, "rows": int, "weighted": bool, "constants": dict, "start": dict, "fixed": list,
     "fingerprint": str,
 }  # fmt: skip
-COMPARED = ("formula", "loss", "constants", "weighted", "sigma", "fingerprint")
+COMPARED = ("formula", "loss", "penalty", "constants", "weighted", "sigma", "fingerprint")
 
 
 class WithoutData(Objective):
@@ -44,6 +46,7 @@ class WithoutData(Objective):
 
     def __init__(self, made: Kernels, free: list[int], path: str) -> None:
         self.kernels, self.free, self.path = made, np.array(free, dtype=np.int64), path
+        self.l1 = l1_factors(made.derivation)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name in ("columns", "weights", "total", "divisor"):
@@ -163,8 +166,9 @@ def derivation_of(held: Held, made_of: Mapping[str, Any]) -> Derivation:
     constants = {name: held.number(value, f"constant {name}") for name, value in made_of["constants"].items()}
     columns = held.texts(held.get("columns"), "columns")
     text = Sets.of(made_of["sets"]).text if made_of.get("sets") else made_of["formula"]
-    formula = parse_formula(text, columns, constants)
-    return Derivation(replace(formula, text=made_of["formula"]), parse_loss(made_of["loss"]))
+    formula = replace(parse_formula(text, columns, constants, matrices_of(held, made_of)), text=made_of["formula"])
+    penalty = held.texts([made_of["penalty"]], "penalty")[0] if made_of.get("penalty") else None
+    return derived(formula, parse_loss(made_of["loss"]), penalty, constants, max(1, made_of["rows"]), None)
 
 
 def lines_of(held: Held) -> tuple[SetLine, ...]:
@@ -176,6 +180,19 @@ def lines_of(held: Held) -> tuple[SetLine, ...]:
         SetLine(str(column), str(label), int(held.number(rows or 0, "sets")), *(held.number(value, "sets") for value in others))
         for column, label, rows, *others in lines
     )
+
+
+def matrices_of(held: Held, made_of: Mapping[str, Any]) -> dict[str, Matrix]:
+    """What the blocks of the formula are made of: a list of names, or a number of columns."""
+    found: dict[str, Matrix] = {}
+    given = made_of.get("matrices", {})
+    if not isinstance(given, dict):
+        raise held.damaged("recipe, matrices,", "are of another kind")
+    for name, labels in given.items():
+        is_count = isinstance(labels, int) and not isinstance(labels, bool) and 0 < labels < 10**7
+        texts = () if is_count else tuple(held.texts(labels, f"matrix {name}"))
+        found[name] = Matrix(labels if is_count else len(texts), texts)
+    return found
 
 
 class Held:

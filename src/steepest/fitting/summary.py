@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from steepest.fitting.result import Fit
 
 
+MOST = 100  # parameters that a table shows
+
+
 def summary(fit: Fit) -> str:
     """The formula, the table of parameters, how good the fit is and how it ended."""
     head = f"{printable(fit.problem['formula'], 2_000)}   ({fit.problem['loss']}, {fit.rows:,} rows)"
@@ -24,7 +27,13 @@ def summary_rows(fit: Fit) -> list[tuple[str, ...]]:
     """R's columns: estimate, standard error, their ratio, and the chance of a larger ratio if the parameter were 0."""
     letter = "t" if fit.is_quadratic and not fit.known_errors else "z"
     header = ("", "Estimate", "Std. Error", f"{letter} value", f"Pr(>|{letter}|)")
-    return [header, *(parameter_line(fit, name) for name in fit.parameters), *tie_lines(fit)]
+    shown = list(fit.parameters)
+    if len(shown) > MOST:
+        shown = [*shown[: MOST // 2], *shown[-MOST // 2 :]]
+    lines = [parameter_line(fit, name) for name in shown]
+    if len(shown) < len(fit.parameters):
+        lines.insert(MOST // 2, (f"… {len(fit.parameters) - MOST:,} more", "", "", "", ""))
+    return [header, *lines, *tie_lines(fit)]
 
 
 def quality(fit: Fit) -> list[str]:

@@ -13,6 +13,11 @@ from steepest.fitting.tangent import Tangent
 LIKELIHOODS = ("logistic", "cross-entropy", "poisson")
 
 
+def nothing_known(size: int) -> Array:
+    """A covariance of NaN, (k, k), that takes no memory."""
+    return np.broadcast_to(np.nan, (size, size))
+
+
 def of_squares(loss: FreeLoss, at: Tangent) -> Array:
     """s²(JᵀJ)⁻¹ with s² = Σw r²/(rows - k), k parameters; nan where that over- or underflows.
 

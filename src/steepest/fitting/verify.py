@@ -14,7 +14,7 @@ from steepest.fitting.tangent import EPSILON, Tangent
 GAIN = 1e-12  # of the summed loss: what the next step may still take off it
 FAR = 1e4  # times its start, or 1: a parameter beyond has probably run away
 RISE = 1e-6  # of the summed loss: how far up the walls are tried
-LOOKS = 3  # random directions, of many parameters
+LOOKS = 1  # random directions, where there are many parameters
 TINY = 1e-290  # a sum of squares below has lost digits to underflow
 BEYOND = "is beyond the range of numbers; scale the columns to about 1"
 
@@ -87,7 +87,7 @@ def rising(loss: FreeLoss, x: Array) -> Verdict:
     For parameters too many to be tried one by one; those that are 0 under l1 stay so.
     """
     here, mass = loss.loss(x), loss.mass(x)
-    rise = max(RISE * mass, 100 * max(rounding(loss, x, mass), loss.grain), TINY)
+    rise = max(RISE * mass, 100 * loss.grain, TINY)
     moves = np.ones(len(x)) if loss.l1 is None else ((x != 0) | (loss.l1 == 0)).astype(float)
     random = np.random.default_rng(0).normal(size=(LOOKS, len(x))) / np.sqrt(loss.diagonal(x))
     for direction in moves * np.vstack([x, random]):

@@ -44,17 +44,20 @@ def check_dots(parser: Parser, program: Program, columns: Sequence[str], matrice
         if name in columns:
             _fail(parser, f"'{name}' is a column: dot(w, X) needs a name for new parameters first, then the matrix", place)
         if matrix not in matrices:
-            known = errors.unknown("matrix", printable(matrix), [printable(m) for m in matrices]) if matrices else ""
-            single = (
-                f"'{printable(matrix)}' is a single column: write {name}*{printable(matrix)}, or" if matrix in columns else known
-            )
-            what = single or f"'{printable(matrix)}' is no matrix:"
-            _fail(parser, f'{what} name its columns with groups={{"{printable(matrix)}": […]}}, or give a 2-D array', place)
+            called = printable(matrix)
+            if matrix in columns:
+                what = f"'{called}' is a single column: write {name}*{called}"
+            elif matrices:
+                what = errors.unknown("matrix", called, [printable(m) for m in matrices])
+            else:
+                what = f"the data have no matrix '{called}'"
+            _fail(parser, f"{what}; a matrix is a 2-D array, or columns in groups={{…}}", place)
     outside = {program.nodes[a].value for node in program.nodes if node.op != "dot" for a in node.args}
     outside |= {program.nodes[place].value for place in program.outputs.values()}
     for name in sorted(outside & (weights | set(matrices))):
         what = f"the matrix '{printable(name)}'" if name in matrices else f"'{name}', the parameters of dot,"
-        _fail(parser, f"{what} can stand only in dot(w, X)", parser.names[name])
+        cure = "; it has one column: use .ravel() on it" if name in matrices and matrices[name].size == 1 else ""
+        _fail(parser, f"{what} can stand only in dot(w, X){cure}", parser.names[name])
 
 
 def coordinates(name: str, matrix: Matrix) -> list[str]:
@@ -75,9 +78,10 @@ def spread(parser: Parser, symbols: Sequence[str], columns: Sequence[str], matri
     taken = set(columns)
     for symbol, made in zip(symbols, names, strict=True):
         for name in made:
-            if symbol in parser.dots and (name in taken or (fault := name_fault(name) or reserved(name))):
-                why = "that name is taken: rename a column" if name in taken else fault
-                _fail(parser, f"dot({symbol}, …) cannot make the parameter '{printable(name)}': {why}", parser.dots[symbol][1])
+            fault = (name_fault(name) or reserved(name)) if symbol in parser.dots else None
+            if name in taken or fault:
+                why = fault or "that name is taken; rename a column, or take another name for the block"
+                _fail(parser, f"dot cannot make the parameter '{printable(name)}': {why}", parser.names[symbol])
             taken.add(name)
     return names
 

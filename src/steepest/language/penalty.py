@@ -77,12 +77,17 @@ def parse_penalty(
 
 def _sorted(builder: Builder, root: int) -> tuple[list[int], list[int]]:
     """The terms of a sum: those by name, and the others."""
-    named, others, waiting = [], [], [root]
+    named: list[int] = []
+    others: list[int] = []
+    waiting = [root]
     while waiting:
         place = waiting.pop()
         node = builder.nodes[place]
         if node.op == "+":
             waiting.extend(reversed(node.args))
+        elif node.op == "-":
+            waiting.append(node.args[0])
+            others.append(builder.add("neg", node.args[1]))
         else:
             (named if node.op in NAMED else others).append(place)
     return named, others

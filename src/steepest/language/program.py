@@ -18,8 +18,8 @@ class Node(NamedTuple):
 
     Leaves: `number` (value: Fraction), `pi`, `name` (value: str, before a formula is resolved), `parameter` and
     `column` (value: position). Operators: `+ - * / ** neg < <= > >= == !=`. Everything else is a row of the function
-    table, `dot` of a block and a matrix, or `gegenbauer` with value (n, alpha); alpha = 0 stands for the Chebyshev polynomial T_n and alpha = 1/2 for
-    Legendre's P_n.
+    table, `dot` of a block and a matrix, or `gegenbauer` with value (n, alpha); alpha = 0 stands for the Chebyshev
+    polynomial T_n and alpha = 1/2 for Legendre's P_n.
     """
 
     op: str

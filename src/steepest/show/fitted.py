@@ -41,6 +41,7 @@ def export(fit: Fit, what: str) -> str:
         raise OptionError(unknown("export", str(what), EXPORTS))
     if not found_something(fit):
         raise OptionError(f"nothing was fitted, and there is no model to export: {fit.reason}")
+    fit.objective.derivation.by_parameter("an export")
     return EXPORTS[what](fit)
 
 

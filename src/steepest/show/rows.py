@@ -148,7 +148,9 @@ def predictors(objective: Objective) -> list[int]:
     """The columns that the model reads, by place."""
     program = objective.derivation.formula.program
     model = program.pruned({"yhat": program.outputs["yhat"]})
-    return [node.value for node in model.nodes if node.op == "column"]
+    places = [node.value for node in model.nodes if node.op == "column"]
+    matrices = [block.column for block in objective.derivation.formula.blocks]
+    return [*places, *matrices]  # a matrix is more than one predictor
 
 
 def _points(ax: Axes, x: Array, y: Array, label: str = "") -> None:

@@ -79,6 +79,7 @@ def formulae(derivation: Derivation, columns: Sequence[Array], weights: Array | 
     """From a derivation and the data. A float that prints as a short decimal is that decimal."""
     from steepest.calculus.symbolic import over_rows, symbols
 
+    derivation.by_parameter("a formula with the data put in")
     rows = len(columns[0])
     if rows > MOST_ROWS:
         raise OptionError(

@@ -131,6 +131,7 @@ def check(through: Callable[[str], Objective], engines: Sequence[str] | None, fi
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise OptionError(f"points is {count!r}: give a whole number, 1 or more")
+    through("numpy").derivation.by_parameter("the check of engines")
     asked = list(ENGINES) if engines is None else list(engines)
     missing = {name: reason for name in asked if (reason := why_not(name))}
     if asked and len(missing) == len(asked):

@@ -40,6 +40,7 @@ def check_gradient(given: Any, problem: Subject, seed: int = 0, budget: float = 
 
     Raises OptionError where the problem itself has no finite gradient around its start.
     """
+    problem.derivation.by_parameter("the doctor")
     try:
         user = UserGradient(given, problem.parameters, _columns(problem), budget=budget)
     except Unusable as trouble:

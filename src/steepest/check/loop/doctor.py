@@ -33,6 +33,7 @@ TELLING = 2  # held-out steps, at least, in which plain descent and the cause ca
 def check_trajectory(trajectory: Any, problem: Subject, lr: float | None = None) -> Report:
     """See `steepest.problem.check_trajectory`."""
     _check_rate(lr)
+    problem.objective("numpy").derivation.by_parameter("the doctor of loops")
     read = read_trajectory(trajectory, problem.parameters)
     if read.steps < 2:
         return _nothing(f"the trajectory has {_count(read.steps, 'step')} that can be used", read)

@@ -16,5 +16,6 @@ Nothing here knows a loss, data, an engine or the loop: `objective.at(theta)` is
     curvature.py   downhill by a matrix of second derivatives, whatever its eigenvalues
     steepest.py, barzilai_borwein.py, polyak.py, conjugate_gradient.py, bfgs.py, lbfgs.py, newton.py (with Gauss-Newton),
     levenberg_marquardt.py      the methods
+    proximal.py    proximal gradients (plain, and FISTA), for l1 in a penalty
     table.py       CODE, the table of their names
 """

@@ -25,7 +25,13 @@ class Point(Protocol):
 
 
 class Objective(Protocol):
-    """The loss of all rows as a function of the free parameters. Each call is one pass over the rows."""
+    """The loss of all rows as a function of the free parameters. Each call is one pass over the rows.
+
+    `l1` are the factors of |theta| in a penalty, (k,), or None; where theta is 0 the gradient is then the shortest of all slopes.
+    """
+
+    @property
+    def l1(self) -> Array | None: ...
 
     def at(self, theta: Array) -> Point: ...
 

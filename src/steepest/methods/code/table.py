@@ -10,6 +10,7 @@ from steepest.methods.code import (
     levenberg_marquardt,
     newton,
     polyak,
+    proximal,
     steepest,
 )
 from steepest.methods.code.method import CodeMethod
@@ -45,6 +46,18 @@ CODE: dict[str, CodeMethod] = {
         source="Polyak 1969",
         lr="the longest step",
         defaults={"minimum": 0.0},
+    ),
+    "proximal-gradient": CodeMethod(
+        proximal.gradient_step,
+        proximal.start,
+        "theta = soft(theta - eta*g, eta*l1), soft(u, k) = sign(u)*max(|u| - k, 0), g without l1; eta by backtracking",
+        source="Daubechies, Defrise and De Mol 2004; Parikh and Boyd 2014",
+    ),
+    "fista": CodeMethod(
+        proximal.fista,
+        proximal.start,
+        "theta' = soft(v - eta*g(v), eta*l1), v = theta + (t - 1)/t'*(theta - theta before), t' = (1 + sqrt(1 + 4*t**2))/2",
+        source="Beck and Teboulle 2009; O'Donoghue and Candès 2015",
     ),
     "conjugate-gradient": CodeMethod(
         conjugate_gradient.step,
