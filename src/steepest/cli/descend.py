@@ -105,14 +105,10 @@ def descend(
     """
     options.check_target(plot, "--plot", SUFFIXES)
     options.check_target(trace, "--trace", (".parquet",))
-    number_of = whole(seed, "--seed")
-    if number_of is not None and not random and batch == "full":
-        raise OptionError("--seed belongs to --random and to --batch: give one of them")
-    exact = engine == "sympy"
+    number_of, exact = _seed(seed, random, batch), engine == "sympy"
+    draw = (random, number_of or 0) if random else None
     words = (formula, data, loss, start, fix, weights, constants, missing)
-    problem = options.make_problem(
-        *words, group=group, penalty=penalty, draw=(random, number_of or 0) if random else None, exact=exact
-    )
+    problem = options.make_problem(*words, group=group, penalty=penalty, draw=draw, exact=exact)
     stops = {"until_loss": until_loss, "until_gap": until_gap, "until_gradient": until_gradient, "until_change": until_change}
     counts = {"steps": steps, "epochs": epochs, "every": every, "full_loss": full_loss}
     sizes = {"clip_value": clip_value, "clip_norm": clip_norm, "seconds": seconds, **stops}
@@ -129,6 +125,13 @@ def descend(
     write(trace, result.save, as_json or quiet)
     write(plot, result.plot, as_json or quiet)
     raise typer.Exit(INTERRUPT_CODE if result.reason == INTERRUPTED else EXIT_CODES[result.outcome])
+
+
+def _seed(text: str | None, random: str, batch: str) -> int | None:
+    seed = whole(text, "--seed")
+    if seed is not None and not random and batch == "full":
+        raise OptionError("--seed belongs to --random and to --batch: give one of them")
+    return seed
 
 
 def _held(text: str) -> Any:
