@@ -440,3 +440,23 @@ def test_penalised_fits_say_why_they_have_no_errors() -> None:
 def test_kinks_of_the_loss_are_seen_under_a_penalty() -> None:
     fit = st.fit("y ~ a*x + b", DATA, "mae", {"a": 1, "b": 1}, penalty="l2(a, 0.1)")
     assert fit.outcome == "stopped" and "kinks" in fit.reason
+
+
+# ---- the command line
+
+
+def test_commands(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from steepest.cli.main import app
+
+    pandas = pytest.importorskip("pandas")
+    path = tmp_path / "rows.csv"
+    pandas.DataFrame({"y": COUNTS, **{f"x_{k}": X[:, k] for k in range(4)}}).to_csv(path, index=False)
+    words = ["y ~ dot(w, X) + b", str(path), "--group", "X=x_*", "--penalty", "l2(w, 0.1)"]
+    for command, said in (("fit", "w_x_0"), ("descend", "w_x_0"), ("derive", "dL/dw = mean(0.2*w + 2*e*X)"), ("explain", "stable")):
+        done = CliRunner().invoke(app, [command, *words])
+        assert done.exit_code == 0 and said in done.stdout, (command, done.output)
+    for wrong, reason in ((["--group", "X"], "write --group X=x_*"), (["--group", "X=x_*", "--group", "X=y"], "twice")):
+        done = CliRunner().invoke(app, ["fit", *words[:2], *wrong])
+        assert done.exit_code != 0 and reason in str(done.exception), done.output

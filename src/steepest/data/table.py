@@ -174,11 +174,14 @@ def rows_of(reading: Reading, names: Sequence[str], source: str) -> int:
 
 
 def finite_rows(array: Array) -> NDArray[np.bool_]:
-    """Which rows hold finite numbers only, (rows,); of a matrix some rows at a time, for the memory's sake."""
+    """Which rows hold finite numbers only, (rows,)."""
     if array.ndim == 1:
         return np.isfinite(array)
-    step = max(1, 2**18 // array.shape[1])
-    return np.concatenate([np.isfinite(array[k : k + step]).all(axis=1) for k in range(0, len(array), step)])
+    with np.errstate(all="ignore"):  # a sum is finite only where all are, or else it overflows
+        good = np.isfinite(array @ np.ones(array.shape[1]))
+    doubtful = np.flatnonzero(~good)
+    good[doubtful] = np.isfinite(array[doubtful]).all(axis=1)
+    return good
 
 
 def listed(names: Sequence[str]) -> str:

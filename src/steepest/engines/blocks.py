@@ -58,7 +58,7 @@ class BlockKernels:
         """Outputs × rows."""
         if kind in BENDS:
             raise EngineError(f"a formula with dot has no '{kind}' row by row: it would be a matrix for every row")
-        found = np.concatenate([self._rows(kind, theta, *part[:2]) for part in self._parts(columns, None, LARGE)], axis=1)
+        found = np.concatenate([self._rows(kind, theta, *part[:2]) for part in self._parts(columns, None, CHUNK)], axis=1)
         return self._penalised(kind, found, theta, 1)
 
     def bends(self, theta: Array, columns: Sequence[Array], weights: Array | None) -> Array:

@@ -44,6 +44,7 @@ class FreeLoss:
         self._seen: tuple[Array, Array, Array] | None = None
         self._bent: tuple[Array, Array] | None = None
         self._massed: tuple[Array, float] | None = None
+        self._last: tuple[Array, float, Array] | None = None
         self.blocks = objective.derivation.formula.blocks
         self.is_large = bool(self.blocks) and objective.columns.rows * len(self.start) ** 2 > LARGE
         self.l1 = None if objective.l1 is None else objective.l1[objective.free] * float(objective.divisor)
@@ -89,16 +90,26 @@ class FreeLoss:
         return criterion.quadratic or (named and criterion.responses == (-np.inf, np.inf))
 
     def loss(self, x: Array) -> float:
-        if self.has_many_rows:
+        if self.has_many_rows or self._is_last(x):
             return self.at(x)[0]
         self.free.evaluations += 1
         return float(self.objective.loss(self.theta(x)) * self.objective.divisor)
 
     def at(self, x: Array) -> tuple[float, Array]:
         """The loss and its gradient, (k,)."""
+        if self._last is not None and self._is_last(x):
+            return self._last[1:]
         # Many rows: the sums that the search needs anyway, so that no other kernel must be compiled.
-        point = self.free.curved("normal", x)[0] if self.has_many_rows else self.free.at(x)
-        return float(point.loss * self.objective.divisor), point.gradient * self.objective.divisor
+        as_sums = self.has_many_rows and not self.is_large
+        point = self.free.curved("normal", x)[0] if as_sums else self.free.at(x)
+        found = float(point.loss * self.objective.divisor), point.gradient * self.objective.divisor
+        if self.is_large:
+            self._last = (x.copy(), *found)
+        return found
+
+    def _is_last(self, x: Array) -> bool:
+        """Of many parameters the last point is remembered."""
+        return self._last is not None and np.array_equal(self._last[0], x)
 
     def hessian(self, x: Array) -> Array | None:
         """The second derivatives, (k, k), or None where there are too many to derive or they are not finite."""

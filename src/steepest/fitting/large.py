@@ -18,6 +18,7 @@ from steepest.fitting.verify import GAIN, Found, Verdict, rising, settled
 METHOD = "l-bfgs + newton-cg"
 STEPS, ROUNDS, PRODUCTS = 5_000, 20, 40
 FIRST, SAMPLED = 30, 2_000  # steps by the diagonal, and parameters up to which the Hessian of a sample comes next
+CONVEX = ("mse", "half-mse", "sse", "logistic", "poisson", "huber", "log-cosh", "soft-l1")
 DIGITS = 1e-18  # of the loss: what a step may still gain where 8 digits of the parameters hold
 
 
@@ -62,29 +63,31 @@ def searched(loss: FreeLoss, start: Array, metric: Metric, most: int) -> tuple[A
     """The lowest point that SciPy's L-BFGS-B meets in the coordinates of the metric, and did it come to an end?"""
     from scipy.optimize import minimize
 
-    size = loss.mass(start) or 1.0
+    size = abs(loss.at(start)[0]) or 1.0
+    unit = np.sqrt(size)  # of z: the loss, divided by size, then bends by about 1
     best = (start, *loss.at(start))
 
     def value(z: Array) -> tuple[float, Array]:
         nonlocal best
-        x = metric.point(z)
+        x = metric.point(unit * z)
         height, gradient = loss.at(x)
         if not (np.isfinite(height) and np.isfinite(gradient).all()):  # a wall, so that the line search comes back
             height, gradient = best[1] + abs(float(best[2] @ (x - best[0]))), -best[2]
         elif height < best[1]:
             best = x, height, gradient
-        return height / size, metric.slopes(gradient) / size
+        return height / size, metric.slopes(gradient) / unit
 
     finished = len(start) <= FEW and can_be_made(loss)  # by Newton's steps
+    flat = float(np.sqrt(2e-16 / len(start)))  # slopes that leave 1e-16 of the loss at most
     options: Any = {
         "maxiter": most,
         "maxfun": 2 * most,
         "ftol": 1e-8 if finished else 1e-15,
-        "gtol": 0.0,
+        "gtol": flat,
         "maxcor": 20,
         "maxls": 40,
     }
-    found = minimize(value, metric.coordinates(start), jac=True, method="L-BFGS-B", options=options)
+    found = minimize(value, metric.coordinates(start) / unit, jac=True, method="L-BFGS-B", options=options)
     return best[0], int(found.status) != 1
 
 
@@ -118,4 +121,17 @@ def judged(loss: FreeLoss, x: Array, last: Step) -> Verdict:
     if last.is_level:
         return Verdict("stopped", "the loss is level in some direction: the data do not determine all parameters")
     verdict = settled(loss, x, last.bound)
-    return rising(loss, x) if verdict.outcome == "converged" else verdict
+    if verdict.outcome != "converged":
+        return verdict
+    if is_convex(loss):
+        return Verdict("converged", "the gradient is zero to rounding, and the loss is convex: no other point is lower")
+    return rising(loss, x)
+
+
+def is_convex(loss: FreeLoss) -> bool:
+    """Is it a convex loss of a model linear in all parameters, under l2 of every block, from which none can run away?"""
+    derivation = loss.objective.derivation
+    name, penalty = derivation.criterion.name.partition("(")[0], derivation.penalty
+    if penalty is None or penalty.rest is not None or name not in CONVEX or not derivation.is_linear:
+        return False
+    return all(penalty.factors("l2").get(block.name, 0) > 0 for block in derivation.formula.blocks)
