@@ -20,11 +20,18 @@ LEFT_OUT = {  # what says so where neither PyTorch nor JAX is installed
     "002_full_mini_single": 0,
     "003_the_ladder": 5,
     "004_fill_the_blanks": 1,
+    "a_fit_to_trust": 0,
     "first_minute": 0,
 }
 ALONE = """
 import runpy, sys
-sys.modules.update(torch=None, jax=None)
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "jax"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
 runpy.run_path(sys.argv[1], run_name="__main__")
 """
 each_script = pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
