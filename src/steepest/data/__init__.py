@@ -3,7 +3,7 @@
 In: a mapping of arrays, a pandas, polars or pyarrow frame, a .csv, .tsv or .parquet file, "@name" of a shipped example,
 or a sample. Out: a `Table`, which knows its names but has read no rows yet; `table.columns(names)` reads and checks
 these columns only and gives `Columns`: finite float64 arrays of equal length, contiguous, read-only, copied once, with
-a fingerprint.
+a fingerprint. A matrix column is a float64 array (rows, columns), which is not copied where it is one already.
 
     table.py         Table, Columns, and what every source shares: lengths, missing values, dropped rows
     numbers.py       array of any type → float64, or a refusal by type

@@ -20,6 +20,7 @@ from steepest.language.program import COMPARISONS
 MANY = 50_000  # rows from which a few stand for all of them
 MOST_EXACT = 64  # parameters up to which the exact Hessian is derived
 LARGE = 1e9  # rows × parameters² from which no Hessian of blocks is made on the way
+NONNEGATIVE = ("logistic", "cross-entropy", "huber", "log-cosh", "soft-l1", "cauchy", "mae", "mse", "half-mse", "sse")
 SHARP = COMPARISONS | {"abs", "sign", "max", "min", "relu", "clip"}
 
 
@@ -180,6 +181,8 @@ class FreeLoss:
         """Σw|ℓ|: the size that rounding of the loss is relative to."""
         if self.objective.derivation.criterion.quadratic:
             return self.loss(x)
+        if self.is_large and self.objective.derivation.criterion.name in NONNEGATIVE:
+            return abs(self.loss(x))
         if self._massed is None or not np.array_equal(self._massed[0], x):
             self.free.evaluations += 1
             losses = np.abs(self.objective.rows("value", self.theta(x))[2])

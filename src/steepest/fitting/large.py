@@ -19,6 +19,7 @@ METHOD = "l-bfgs + newton-cg"
 STEPS, ROUNDS, PRODUCTS = 5_000, 20, 40
 FIRST, SAMPLED = 30, 2_000  # steps by the diagonal, and parameters up to which the Hessian of a sample comes next
 CONVEX = ("mse", "half-mse", "sse", "logistic", "poisson", "huber", "log-cosh", "soft-l1")
+CLOSE = 1e-15  # of the loss: one step from here is the last
 DIGITS = 1e-18  # of the loss: what a step may still gain where 8 digits of the parameters hold
 
 
@@ -92,7 +93,7 @@ def searched(loss: FreeLoss, start: Array, metric: Metric, most: int) -> tuple[A
 
 
 def newton(loss: FreeLoss, x: Array, moves: Array, metric: Metric) -> tuple[Array, Step]:
-    """Steps in the coordinates that move while they gain, and the last step, which is not taken."""
+    """Steps in the coordinates that move while they gain, and the last step: it is taken only where little is left to gain."""
     here, gradient = loss.at(x)
     mass, most, before = loss.mass(x), PRODUCTS, np.inf
     last = newton_step(loss, x, gradient, moves, metric, most, DIGITS * mass)
@@ -101,6 +102,7 @@ def newton(loss: FreeLoss, x: Array, moves: Array, metric: Metric) -> tuple[Arra
             break
         if last.is_whole and last.bound <= GAIN * mass and last.gain >= before / 4:
             break
+        is_close = last.is_whole and last.bound <= CLOSE * mass
         slack = 64 * np.finfo(float).eps * mass
         step, there, slope = last.step, *loss.at(x + last.step)
         while not there <= here + slack and not np.array_equal(x + step, x):
@@ -109,6 +111,8 @@ def newton(loss: FreeLoss, x: Array, moves: Array, metric: Metric) -> tuple[Arra
         if not there <= here + slack:
             break
         x, here, gradient, before = x + step, there, slope, last.gain
+        if is_close:  # a tenth of the slope is left, a hundredth of the gain
+            break
         most = min(10 * PRODUCTS, 2 * most)
         last = newton_step(loss, x, gradient, moves, metric, most, DIGITS * mass)
     return x, last
