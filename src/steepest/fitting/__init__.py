@@ -7,6 +7,9 @@ Quadratic losses: a model linear in its parameters is solved by QR; any other by
 Jacobian, then Newton's steps from a QR of the column-scaled Jacobian. Other losses: L-BFGS, then Newton's steps. Beyond 50,000
 rows the trust region is Levenberg-Marquardt of methods/, and `few_rows` stand for all in every QR: no matrix of rows is made.
 
+Blocks of many parameters (`large`): L-BFGS in the coordinates of a `metric`, Newton's steps by `products`. With l1 (`lasso`): zeros
+by L-BFGS-B, then the conditions of a minimum. A penalty leaves no standard errors.
+
 `fit.fit(objective, theta, problem, starts, seed)` is the one door, `predict.predict(derivation, theta, data)` the other.
 `start.chosen` makes the theta, what the user left open taken from the data; `several` searches from more starts; `separable` finds
 parameters that are linear together, and solves for them. Everything between works on `FreeLoss`: sums over the rows, as functions
