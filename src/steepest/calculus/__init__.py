@@ -12,7 +12,7 @@ what for every row, and which sums are taken.
     rules.py       the derivative of each operation; those of functions stand in the language's table
     reverse.py     reverse mode over the nodes, with guards for the branches of `where`
     algebra.py     a builder that drops what has no effect, and refuses more than 50,000 nodes
-    derivation.py  the programs and their views
+    derivation.py  the programs and their views;  blocks.py: of formulas with dot(w, X);  penalty.py: beside the loss of a row
     lower.py       worked → lowered for a library's functions;  kernel.py: the plan of sums
     condense.py    yhat as a sum of few products, a factor in the parameters and one in the columns; EngineError where it is none
     worked.py      which values get names, for people: listing.py writes text, latex.py and tex.py LaTeX

@@ -10,6 +10,7 @@ a fingerprint. A matrix column is a float64 array (rows, columns), which is not 
     csv_file.py      .csv and .tsv;  csv_cells.py: text of a cell → number
     parquet_file.py  .parquet
     frames.py        pandas, polars and pyarrow, through narwhals
+    matrices.py      two-dimensional arrays;  groups.py: columns that are read as one matrix
     examples.py      the shipped examples, with their formulas, losses and starts
     sample.py        points of an expression on a grid
     read.py          `read_table`: chooses among these

@@ -4,6 +4,7 @@
 
     objective.py   Objective.at(theta) → Point(theta, loss, gradient): the one place where sums become a loss
     parameters.py  a start as a user gives it → values and the positions that move; `random`;  weights.py: those of the rows
+    blocks.py      the derivation and the start of a problem with blocks or a penalty
     rates.py       learning rates, an array a block; lr="auto" starts at 1/|λ|max and halves when a step fails
     runners.py     runner.advance(rates) → Rows: equations over Objective.at, or fused in a compiled block
     coded.py       the runner of methods written as code, on free.py: the objective over the parameters that move

@@ -14,6 +14,7 @@ float32 where torch or jax are asked for it. What is not finite is returned as i
     source.py          a kernel's plan as readable Python, in the words of a library (words.py); runs generated source and no other
     numpy_engine.py    `numpy`
     compiled.py        `compiled`: llvm.py, printing.py, elementary.py print LLVM IR, block.py fuses descents, jit.py compiles
+    blocks.py          dot(w, X) over the kernels of any engine: X w, the slopes of each row, Xᵀ slopes
     few.py             the same for condensed rows, whose kernels need the data's factor: made by descent/, not in the table
     exact.py           `sympy`: node by node on exact numbers; TooManyDigits beyond 10,000
     torch_engine.py    `torch`: the derived gradient; `torch-autograd`: the value as written, and backward()

@@ -9,6 +9,7 @@ the text.
     constants.py   the builder that watches constants, so that no text stands for a number that cannot be held
     parser.py      tokens → program, by a Pratt parser (an allow-list: what is not in the grammar cannot be said)
     formula.py     `response ~ model`: which names are columns and which are parameters
+    blocks.py      dot(w, X), a parameter for each column of a matrix;  penalty.py: l1, l2, expressions
     losses.py      the table of losses
     expand.py      replaces functions by their definitions, for a library that lacks them
     evaluate.py    the reference interpreter in NumPy, node by node
