@@ -6,25 +6,14 @@ Out: a `Fit`: parameters, standard errors, covariance, an outcome that was verif
 Quadratic losses: a model linear in its parameters is solved by the SVD of its Jacobian, columns scaled; any other by `trust`, a
 trust region on the exact Jacobian, then Newton's steps from its SVD. Other losses: L-BFGS, then Newton's steps. Beyond 50,000
 rows the valley is found by Levenberg-Marquardt of methods/, and `few_rows` stand for all: no matrix of rows is made.
+Within bounds `bounded` holds what is pressed against one and fits the others. Blocks of many parameters (`large`): L-BFGS in the
+coordinates of a `metric`, Newton's steps by `products`. With l1 (`lasso`): zeros by L-BFGS-B, then the conditions of a minimum.
 
-<<<<<<< HEAD
-`fit.fit(objective, theta, problem, starts, seed)` is the one door, `predict.predict(derivation, theta, data)` the other. Within
-bounds `bounded` holds what is pressed against one and fits the others. `start.chosen` makes the theta, what the user left open
-taken from the data; `several` searches from more starts; `separable` finds parameters that are linear together, and solves for
-them. Everything between works on `FreeLoss`: sums over the rows, as functions of the parameters that are not fixed. `linear`,
-`leastsq` and `general` are the paths; `tangent` (SVD at a point) and `bowl` (the Hessian at a point) carry them; `verify` and
-`runaway` judge, `rank` says what the data cannot tell apart, `uncertainty` gives the covariance, `result` and `summary` hold
-and print it.
-=======
-Blocks of many parameters (`large`): L-BFGS in the coordinates of a `metric`, Newton's steps by `products`. With l1 (`lasso`): zeros
-by L-BFGS-B, then the conditions of a minimum. A penalty leaves no standard errors.
-
-`fit.fit(objective, theta, problem, starts, seed)` is the one door, `predict.predict(derivation, theta, data)` the other.
-`start.chosen` makes the theta, what the user left open taken from the data; `several` searches from more starts; `separable` finds
-parameters that are linear together, and solves for them. Everything between works on `FreeLoss`: sums over the rows, as functions
-of the parameters that are not fixed. `linear`, `leastsq` and `general` are the paths; `tangent` (QR at a point) and `bowl` (the
-Hessian at a point) carry them; `verify` judges, `uncertainty` gives the covariance, `result` and `summary` hold and print it.
->>>>>>> 1722064
+`fit.fit(objective, theta, problem, …)` is the one door, `predict.predict(derivation, theta, data)` the other. `start.chosen` takes
+what the user left open from the data; `several` searches from more starts; `separable` finds parameters that are linear together.
+Everything between works on `FreeLoss`: sums over the rows, as functions of the parameters that are not fixed. `tangent` (SVD at a
+point) and `bowl` (the Hessian at a point) carry the paths; `verify` and `runaway` judge, `rank` says what the data cannot tell
+apart, `uncertainty` gives the covariance, `result` and `summary` hold and print it.
 
 What a `Fit` is asked for, a file each: `statistics` (R², likelihood), `intervals` and `profile` (refits along one parameter),
 `bands` and `derived` (delta method), `by_set`, `residual_tests`, `saved` (JSON, out and in), `stayed` (parameters that never
