@@ -344,10 +344,63 @@ def test_sigma_serves_where_nothing_is_left_over() -> None:
 
 def test_prediction_needs_the_errors_of_new_rows() -> None:
     table = PROBLEMS["line"][1]
-    fit = st.fit("y ~ a + b*x", table, sigma=0.1)
+    fit = st.fit("y ~ a + b*x", table, sigma=table["s"])
     with pytest.raises(OptionError, match="give sigma= as the name of a column"):
         fit.band({"x": [1.0]}, kind="prediction")
     assert np.isfinite(fit.band(kind="prediction").upper).all()
+    same = st.fit("y ~ a + b*x", table, sigma=0.1)
+    band, curve = same.band({"x": [1.0]}, kind="prediction"), same.band({"x": [1.0]})
+    z = 1.959963984540054
+    np.testing.assert_allclose(((band.upper - band.yhat) / z) ** 2, ((curve.upper - curve.yhat) / z) ** 2 + 0.01, rtol=1e-9)
+
+
+def test_each_set_has_its_errors_in_predictions() -> None:
+    rng = np.random.default_rng(2)
+    x = np.linspace(0, 4, 30)
+    table = {"x": x, "u": 200 * np.exp(-x) + rng.normal(size=30), "v": 2 - 2 * np.exp(-x) + 0.01 * rng.normal(size=30)}
+    formulas, start = ["u ~ a*exp(-k*x)", "v ~ c*(1 - exp(-k*x))"], {"a": 100, "k": 0.8, "c": 1}
+    fit = st.fit(formulas, table, start=start, sigma=[1, 0.01])
+    band, curve = (fit.band({"x": [1.0, 1.0], "set": ["u", "v"]}, kind=kind) for kind in ("prediction", "confidence"))
+    more = ((band.upper - band.yhat) / 1.959963984540054) ** 2 - ((curve.upper - curve.yhat) / 1.959963984540054) ** 2
+    np.testing.assert_allclose(more, [1, 1e-4], rtol=1e-6)
+    np.testing.assert_allclose(fit.band({"x": [1.0]}, kind="prediction", set="v").upper, band.upper[1:])
+    y, model = table["v"], fit.predict({"x": x}, set="v")
+    u, other = table["u"], fit.predict({"x": x}, set="u")
+    left = ((u - other) ** 2).sum() + 1e4 * ((y - model) ** 2).sum()
+    whole = ((u - u.mean()) ** 2).sum() + 1e4 * ((y - y.mean()) ** 2).sum()
+    assert fit.r_squared == pytest.approx(1 - left / whole, rel=1e-9)
+
+
+def test_bands_and_counts_of_parameters_at_a_bound() -> None:
+    formula, table, start, _ = PROBLEMS["decay"]
+    fit = st.fit(formula, table, start={**start, "c": {"value": 0.05, "max": 0.2}})
+    held = st.fit(formula, table, start={**start, "c": {"value": 0.2, "fixed": True}})
+    np.testing.assert_allclose(fit.band({"x": [1.0]}).upper, held.band({"x": [1.0]}).upper, rtol=1e-7)
+    assert fit.aic == pytest.approx(held.aic, rel=1e-9) and fit.bic == pytest.approx(held.bic, rel=1e-9)
+    assert fit.intervals().notes == ("not known for c: it is at its max",)
+
+
+def test_a_square_at_its_own_zero() -> None:
+    """No row changes with a to first order at a = 0, where the least loss is."""
+    x = np.linspace(1, 3, 20)
+    fit = st.fit("y ~ a**2*x", {"x": x, "y": -2 * x + 0.1 * NOISE[:20]}, start={"a": 1})
+    assert fit.outcome == "converged" and abs(fit["a"]) < 1e-7
+
+
+def test_one_label_and_rows_without() -> None:
+    with pytest.raises(SteepestError, match="row index 0 has no label, and all others have 'B'"):
+        st.Problem("y ~ a + b*x", {"x": X[:3], "y": X[:3], "g": ["", "B", "B"]}, own={"a": "g"})
+
+
+def test_a_saved_fit_that_was_changed_is_refused(tmp_path: Any) -> None:
+    formula, table, start, _ = PROBLEMS["decay"]
+    fit = st.fit(formula, table, start=start)
+    fit.save(tmp_path / "fit.json")
+    text = (tmp_path / "fit.json").read_text()
+    value = repr(fit["a"])
+    (tmp_path / "fit.json").write_text(text.replace(value, value.replace("3", "4", 1)))
+    with pytest.raises(SteepestError, match="its values are not those that were saved"):
+        st.load(tmp_path / "fit.json")
 
 
 # ---- wrong use

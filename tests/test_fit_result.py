@@ -352,12 +352,13 @@ NEW = np.array([0.3, 2.0])
 
 @pytest.mark.parametrize("weights", [np.ones(12), W])
 def test_bands_of_a_linear_model_in_closed_form(weights: np.ndarray[Any, Any]) -> None:
-    fit = st.fit("rate ~ a + b*conc + c*conc**2", DATA, weights=weights)
+    fit = st.fit("rate ~ a + b*conc + c*conc**2", {**DATA, "own": weights}, weights="own")
     inverse = np.linalg.inv(PARABOLA.T @ (weights[:, None] * PARABOLA))
     theta = inverse @ PARABOLA.T @ (weights * RATE)
     s2 = np.sum(weights * (RATE - PARABOLA @ theta) ** 2) / 9
     t = stats.t.ppf(0.95, 9)
-    for new, rows, own in ((None, PARABOLA, weights), ({"conc": NEW}, np.column_stack([[1, 1], NEW, NEW**2]), 1)):
+    there = np.column_stack([[1, 1], NEW, NEW**2])
+    for new, rows, own in ((None, PARABOLA, weights), ({"conc": NEW, "own": [4, 0.5]}, there, np.array([4, 0.5]))):
         for kind, more in (("confidence", 0), ("prediction", s2 / own)):
             half = t * np.sqrt(np.sum(rows @ (s2 * inverse) * rows, axis=1) + more)
             found = fit.band(new, 0.9, kind)
@@ -366,10 +367,18 @@ def test_bands_of_a_linear_model_in_closed_form(weights: np.ndarray[Any, Any]) -
             np.testing.assert_allclose(found.yhat - found.lower, half, rtol=1e-9)
 
 
+def test_predictions_need_the_weights_of_new_rows() -> None:
+    fit = st.fit("rate ~ a + b*conc + c*conc**2", DATA, weights=W)
+    with pytest.raises(st.OptionError, match="weights of new observations are not known: give weights= as the name of a column"):
+        fit.band({"conc": NEW}, kind="prediction")
+    with pytest.raises(st.DataError, match="no column 'w'"):
+        fitted("weighted").band({"conc": NEW}, kind="prediction")
+
+
 def test_bands_against_statsmodels() -> None:
     fit = fitted("weighted")
     # statsmodels 0.15.0: WLS(...).get_prediction(new).summary_frame(0.05).
-    found = [fit.band({"conc": NEW}), fit.band({"conc": NEW}, kind="prediction")]
+    found = [fit.band({"conc": NEW}), fit.band({"conc": NEW, "w": [1, 1]}, kind="prediction")]
     right = [
         [146.76959794, -369.40296102],
         [179.58157115, 155.00687466],

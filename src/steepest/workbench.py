@@ -17,13 +17,25 @@ if TYPE_CHECKING:
     from steepest.fitting.result import Fit
 
 
-def fit(formula: str | Sequence[str], data: Any, loss: str = "mse", start: Any = None, **options: Any) -> Fit:
-    """Fits a formula to data in one call: `Problem(formula, data, loss, start, …).fit()`. Both may be lists: docs/several.md.
+def fit(
+    formula: str | Sequence[str], data: Any, loss: str = "mse", start: Any = None, *, weights: Any = None, sigma: Any = None,
+    constants: Mapping[str, float] | None = None, missing: str = "refuse", own: Any = None, groups: Any = None,
+    penalty: str | None = None, starts: int = 1, seed: int = 0,
+) -> Fit:  # fmt: skip
+    """Fits a formula to data in one call: `Problem(formula, data, loss, start, …).fit(starts, seed)`.
+
+    `start`: by name, a number, {"value": 1, "fixed": True}, {"value": 1, "min": 0, "max": 5}, or a tie, "2*a". `weights` are
+    relative, `sigma` absolute errors. `own` and lists: docs/several.md; `groups` and `penalty`: docs/features.md. The rest is as in
+    `Problem`.
 
     >>> round(fit("y ~ w*x", "@triples").parameters["w"], 12)
     3.0
     """
-    return Problem(formula, data, loss, start, **options).fit()
+    problem = Problem(
+        formula, data, loss, start, weights=weights, sigma=sigma, constants=constants, missing=missing, own=own, groups=groups,
+        penalty=penalty,
+    )  # fmt: skip
+    return problem.fit(starts, seed)
 
 
 def rerun(path: str | Path, data: Any = None) -> Trace:

@@ -107,4 +107,5 @@ def rows(result: Fit, ends: Intervals | None) -> Rows:
     if ends is None or not found_something(result):
         return table
     pairs = [ends.header[-2:], *((number(low, 6), number(high, 6)) for low, high in ends.by_name.values())]
-    return [(*row, *pair) for row, pair in zip(table, pairs, strict=True)]
+    ties = [("", "")] * len(result.ties)  # they follow from the others
+    return [(*row, *pair) for row, pair in zip(table, [*pairs, *ties], strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 from typing import Annotated, Any
 
@@ -251,16 +251,19 @@ def make_problem(
     numbers: dict[str, Any] = {**pairs(constants, "--constants")}
     return Problem(
         given_formula, given_data, loss, given or None,
-        weights=weights or None, sigma=errors(sigma, table), constants=numbers, missing=missing, own=own_columns,
+        weights=weights or None, sigma=errors(sigma, {name for one in tables for name in one.names}), constants=numbers,
+        missing=missing, own=own_columns,
         groups=groups(group), penalty=penalty or None,
     )  # fmt: skip
 
 
-def errors(sigma: str, table: Table) -> str | float | None:
+def errors(sigma: str, columns: Collection[str]) -> str | float | None:
     """The name of a column, or one number for all rows."""
-    if not sigma or sigma in table.names:
+    if not sigma or sigma in columns:
         return sigma or None
     try:
         return real(sigma, "--sigma")
     except OptionError:
-        raise OptionError(f"--sigma: {unknown('column', printable(sigma), table.names)}; or give one number for all rows") from None
+        raise OptionError(
+            f"--sigma: {unknown('column', printable(sigma), sorted(columns))}; or give one number for all rows"
+        ) from None

@@ -22,6 +22,8 @@ def derived(formula: Formula, loss: Loss, penalty: str | None, constants: Mappin
     make = BlockDerivation if formula.blocks else Derivation
     if penalty is None:
         return make(formula, loss)
+    if not isinstance(penalty, str):
+        raise OptionError(f"penalty is {shown(penalty)}: give a text, as 'l2(w, 0.1)' or '0.1*a**2'")
     inside = {k for block in formula.blocks for k in range(block.first, block.first + block.size)}
     singles = [name for k, name in enumerate(formula.parameters) if k not in inside]
     try:

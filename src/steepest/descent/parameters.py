@@ -148,7 +148,7 @@ def _entry(name: str, entry: Any, what: str, otherwise: Any) -> Entry:
         return Entry(_number(name, entry, what))
     for key in entry:
         if key not in KEYS:
-            raise OptionError(f"{what} of '{name}': {unknown('key', str(key), KEYS)}")
+            raise OptionError(f"{what} of '{name}': {unknown('key', str(key), (*KEYS, 'tie'))}")
     fixed = bool(entry.get("fixed", False))
     low, high = _bound(name, "min", entry.get("min"), -math.inf), _bound(name, "max", entry.get("max"), math.inf)
     if not low < high:

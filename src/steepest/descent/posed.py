@@ -23,7 +23,9 @@ from steepest.descent.trace import Trace
 from steepest.descent.weights import check_errors, plain_weights, read_sigma, read_weights
 from steepest.engines.table import kernels
 from steepest.errors import EngineError, OptionError
+from steepest.language.formula import Formula
 from steepest.language.losses import parse_loss
+from steepest.language.tokens import tokenize
 
 
 class Posed:
@@ -52,7 +54,7 @@ class Posed:
         self.constants, self._missing, self.penalty = dict(constants or {}), missing, penalty
         criterion = parse_loss(loss)
         check_errors(criterion, sigma, weights)
-        named = plain_weights(given) if isinstance(whole.given, str) else None
+        named = plain_weights(given) if isinstance(whole.given, str | int | float) else None
         self._weights: Any = named if sigma is None else None
         self._sigma: Any = None if sigma is None else named or True
         columns = table.columns([*self.formula.columns, *([whole.given] if isinstance(whole.given, str) else [])], missing=missing)
@@ -65,7 +67,7 @@ class Posed:
         check_responses(self.derivation, self.columns)
         shipped = {**shipped_start(whole, self.columns, self.weights), **zeros(self.derivation)}
         self.start = read_start(by_coordinate(self.spread(start), self.formula), self.parameters, shipped)
-        self.warnings = [*self.formula.warnings, *columns.warnings]
+        self.warnings = [*said_of(self.formula, penalty), *columns.warnings]
         self._objectives: dict[tuple[Any, ...], Objective] = {}
 
     @property
@@ -160,6 +162,12 @@ class Posed:
             "fixed": [name for k, name in enumerate(self.parameters) if k not in self.start.free],
             "version": __version__,
         }
+
+
+def said_of(formula: Formula, penalty: str | None) -> list[str]:
+    """The warnings of a formula, without those on constants that stand in the penalty."""
+    written = {token.text for token in tokenize(penalty)} if penalty else set()
+    return [said for said in formula.warnings if not any(said.startswith(f"the constant '{name}'") for name in written)]
 
 
 def finite(pair: tuple[float, float]) -> list[float | None]:

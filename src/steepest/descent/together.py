@@ -12,6 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from steepest.data.groups import grouped
 from steepest.data.labels import Group, check_groups, coded, labelled
 from steepest.data.read import read_table
@@ -132,7 +134,14 @@ def _coding(table: Table, columns: Sequence[str], taken: set[str]) -> list[Group
     groups: list[Group] = []
     for column in columns:
         code = _free(_code_name(column), taken | {group.code for group in groups})
-        groups.append(Group(column, code, labelled(table, column).labels))
+        found = labelled(table, column)
+        if len(found.labels) == 1 and (found.which < 0).any():  # with one label the formula has no column that tells
+            row = int(np.argmax(found.which < 0))
+            raise DataError(
+                f"{table.source}, column {printable(repr(column), 60)}: row index {row} has no label, and all others have"
+                f" '{printable(found.labels[0])}'.\nLeave such rows out, or give them a label."
+            )
+        groups.append(Group(column, code, found.labels))
     return groups
 
 

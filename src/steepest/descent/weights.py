@@ -13,9 +13,9 @@ from steepest.language.losses import Loss
 
 
 def plain_weights(given: Any) -> Any:
-    """What a recipe can hold of weights by column: the name of one, or for several sets a name or a number each; else None."""
+    """What a recipe can hold of weights by column: the name of one, one number, or for several sets a name or a number each."""
     if given is None or isinstance(given, str | int | float):
-        return given if isinstance(given, str) else None
+        return given
     return list(given) if all(isinstance(one, str | int | float) for one in given) else None
 
 

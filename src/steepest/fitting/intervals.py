@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from steepest.fitting.result import Fit
 
 KINDS = ("t", "profile")
+MOST = 10  # names in a sentence
 
 
 class Interval(NamedTuple):
@@ -86,5 +87,7 @@ def intervals(fit: Fit, level: float, kind: str) -> Intervals:
 
 def unknown_ones(fit: Fit) -> tuple[str, ...]:
     """Why some have no interval."""
-    lost = [name for name, error in fit.std_errors.items() if math.isnan(error)]
-    return (f"not known for {', '.join(lost)}: {fit.outcome}, {fit.reason}",) if lost else ()
+    lost = [name for name, error in fit.std_errors.items() if math.isnan(error) and name not in fit.at_bounds]
+    listed = ", ".join(lost[:MOST]) + (f" and {len(lost) - MOST} more" if len(lost) > MOST else "")
+    held = tuple(f"not known for {name}: it is at its {word}" for name, word in fit.at_bounds.items())
+    return (*held, *([f"not known for {listed}: {fit.outcome}, {fit.reason}"] if lost else []))

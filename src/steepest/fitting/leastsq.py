@@ -103,6 +103,10 @@ def judge(loss: FreeLoss, x: Array, at: Tangent) -> tuple[Verdict, Array | None]
     if at.rank < len(x):
         return Verdict("stopped", lost(loss, x, at)), None
     _, gain, inverse = newton(at, hessian)
+    if bent is None and hessian is not None:  # the rows do not change to first order, as at a = 0 for a**2
+        shape = bowl(loss, x, hessian)
+        if shape.is_up:
+            gain, inverse = shape.gain, shape.directions @ shape.directions.T
     verdict = settled(loss, x, gain)
     return (walled(loss, x, inverse) if verdict.outcome == "converged" else verdict), None
 

@@ -40,6 +40,8 @@ class Step(NamedTuple):
 
 def profile(fit: Fit, wide: float) -> tuple[dict[str, Interval], list[str]]:
     """The interval of each parameter and, where a side has no limit, a sentence."""
+    if fit.problem.get("penalty"):
+        raise OptionError("kind is 'profile', which needs a likelihood, and a penalty is none: 't' is not known either")
     if not (fit.is_quadratic or fit.problem["loss"] in LIKELIHOODS):
         raise OptionError(f"kind is 'profile', which needs a likelihood, and loss {fit.problem['loss']} is none: 't' is known")
     found: dict[str, Interval] = {}

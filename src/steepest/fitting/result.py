@@ -176,16 +176,16 @@ class Fit:
 
     @property
     def aic(self) -> float:
-        """2k - 2 ln L, for k free parameters; lower is better (Akaike 1974).
+        """2k - 2 ln L, for k free parameters that are at no bound; lower is better (Akaike 1974).
 
         It is statsmodels' for OLS, WLS and GLM. R's counts σ too: 2 more. lmfit's n·ln(rss/n) + 2k leaves out n·(1 + ln 2π).
         """
-        return 2 * len(self.objective.free) - 2 * self.log_likelihood
+        return 2 * (len(self.objective.free) - len(self.at_bounds)) - 2 * self.log_likelihood
 
     @property
     def bic(self) -> float:
         """k ln n - 2 ln L, for n rows (Schwarz 1978)."""
-        return float(len(self.objective.free) * np.log(self.rows) - 2 * self.log_likelihood)
+        return float((len(self.objective.free) - len(self.at_bounds)) * np.log(self.rows) - 2 * self.log_likelihood)
 
     @property
     def correlation(self) -> Array:
@@ -240,12 +240,13 @@ class Fit:
         """
         return intervals(self, level, kind)
 
-    def band(self, new: Any = None, level: float = 0.95, kind: str = "confidence") -> Band:
+    def band(self, new: Any = None, level: float = 0.95, kind: str = "confidence", set: Any = None) -> Band:
         """How far the fitted curve may lie in each row, on the fitted data or on `new` ones: `.lower`, `.yhat`, `.upper`, (rows,).
 
         yhat ± q·√(J C Jᵀ) by the delta method, with the exact Jacobian J and `covariance` C, row by row; q as for `intervals`.
-        `kind`: "confidence" is for the curve, "prediction" for a new observation: s² more under the root (s²/w on fitted rows).
-        Raises OptionError.
+        `kind`: "confidence" is for the curve, "prediction" for a new observation: s² more under the root, s²/w with weights, σ²
+        with `sigma`, on new rows from the column of that name. A parameter at a bound counts as held there. `set`: of which set
+        new rows are. Raises OptionError.
 
         >>> import steepest as st
         >>> fit = st.fit("y ~ a + b*x", {"x": [0, 1, 2, 3], "y": [1, 3, 5, 8]})
@@ -253,7 +254,7 @@ class Fit:
         >>> band.lower.round(3).tolist(), band.yhat.round(3).tolist(), band.upper.round(3).tolist()
         ([3.417], [4.25], [5.083])
         """
-        return band(self, new, level, kind)
+        return band(self, new, level, kind, set)
 
     @cached_property
     def tests(self) -> ResidualTests:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -57,7 +58,19 @@ class WithoutData(Objective):
 
 
 def to_dict(fit: Fit) -> dict[str, Any]:
-    """Everything as plain values for JSON; what is not a finite number is None."""
+    """Everything as plain values for JSON; what is not a finite number is None. The checksum is over all the rest."""
+    values = values_of(fit)
+    return {**values, "checksum": checksum(values)}
+
+
+def checksum(values: Mapping[str, Any]) -> str:
+    """SHA-256 of everything else in a file."""
+    rest = {name: value for name, value in values.items() if name != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def values_of(fit: Fit) -> dict[str, Any]:
+    """All but the checksum."""
     return {
         "format": FORMAT,
         "parameters": {name: plain(value) for name, value in fit.parameters.items()},
@@ -113,6 +126,8 @@ def load(path: str | Path, objective: Objective | None = None, recipe: Mapping[s
     fit = Fit(parameters=parameters, std_errors=errors, covariance=covariance, problem=problem, objective=found, **values)
     if fit.outcome not in OUTCOMES:
         raise held.damaged("outcome", f"is none of {', '.join(OUTCOMES)}")
+    if held.values.get("checksum") != checksum(held.values):
+        raise DataError(f"{str(path)!r} is damaged: its values are not those that were saved. Fit again, and save it.")
     known = held.mapping("statistics")
     numbers = {name: held.number(known.get(name), name) for name in Statistics._fields}
     vars(fit).update(recipe=dict(made_of), statistics=Statistics(**numbers), sets=lines_of(held))
@@ -121,7 +136,7 @@ def load(path: str | Path, objective: Objective | None = None, recipe: Mapping[s
 
 def check_settings(held: Held, made_of: Mapping[str, Any]) -> None:
     """Of a recipe: what a file of an older version may lack."""
-    if not isinstance(made_of.get("sigma"), str | bool | None):
+    if not isinstance(made_of.get("sigma"), str | bool | int | float | list | None):
         raise held.damaged("recipe, sigma,", "is of another kind")
     ties, bounds = made_of.get("ties", {}), made_of.get("bounds", {})
     if not (isinstance(ties, dict) and all(isinstance(tie, str) for tie in ties.values())):

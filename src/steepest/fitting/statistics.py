@@ -26,16 +26,16 @@ class Statistics(NamedTuple):
 def statistics(fit: Fit) -> Statistics:
     """R² of a quadratic loss, and the logarithm of the largest likelihood.
 
-    R² = 1 - Σw(y - yhat)²/Σw(y - ȳ)², ȳ the weighted mean. ln L = -n/2·(ln(2π·rss/n) + 1) + ½Σ ln w for a quadratic loss, whose
-    errors are normal with the variance σ²/w, and -½Σ((y - yhat)²/σ² + ln 2πσ²) where σ is known; Σ(-ℓ) for logistic and
-    cross-entropy, less Σ ln y! for poisson. Rows of weight 0 are left out, weights of those likelihoods count rows. A penalty has
-    no part in either.
+    R² = 1 - Σw(y - yhat)²/Σw(y - ȳ)², ȳ the weighted mean, of each response where there are several. ln L = -n/2·(ln(2π·rss/n) +
+    1) + ½Σ ln w for a quadratic loss, whose errors are normal with the variance σ²/w, and -½Σ((y - yhat)²/σ² + ln 2πσ²) where σ
+    is known; Σ(-ℓ) for logistic and cross-entropy, less Σ ln y! for poisson. Rows of weight 0 are left out, weights of those
+    likelihoods count rows. A penalty has no part in either.
     """
     y, losses = responses(fit)
     weights = weights_of(fit.objective)
     counted = weights > 0
     if fit.is_quadratic:
-        total = float(np.sum(weights * (y - np.average(y, weights=weights)) ** 2))
+        total = sum(float(np.sum(weights[k] * (y[k] - np.average(y[k], weights=weights[k])) ** 2)) for k in kinds(fit, counted))
         n = fit.rows
         with np.errstate(divide="ignore"):
             shape = np.log(2 * np.pi) * n + fit.rss if fit.known_errors else (np.log(2 * np.pi * fit.rss / n) + 1) * n
@@ -49,6 +49,15 @@ def statistics(fit: Fit) -> Statistics:
 
         likelihood -= np.sum((weights * gammaln(y + 1))[counted])
     return Statistics(math.nan, float(likelihood))
+
+
+def kinds(fit: Fit, counted: Array) -> list[Array]:
+    """The rows of each response, by number, without those of weight 0: one list, unless there are several formulas."""
+    sets, columns = fit.together, fit.objective.columns
+    if sets is None or len(sets.formulas) == 1:
+        return [np.flatnonzero(counted)]
+    codes = columns.arrays[columns.names.index(sets.groups[0].code)]
+    return [rows for code in range(1, len(sets.formulas) + 1) if len(rows := np.flatnonzero(counted & (codes == code)))]
 
 
 def responses(fit: Fit) -> Array:

@@ -161,7 +161,7 @@ class Parser:
             return self.builder.inline(function.program, dict(zip(function.arguments, places, strict=True)))["value"]
         if name in ELSEWHERE:
             self.fail(f"unknown function '{name}': write {ELSEWHERE[name]}", token)
-        known = [*FUNCTIONS, "poly", "dot", *USER_FUNCTIONS, *self._functions, "P0…P200", "T0…T200"]
+        known = dict.fromkeys([*FUNCTIONS, "poly", "dot", *USER_FUNCTIONS, *self._functions, "P0…P200", "T0…T200"])
         self.fail(f"{errors.unknown('function', name, known)}. For a product write '{name}*(…)'", token)
 
     def _arguments(self, token: Token, wanted: tuple[str, ...]) -> list[int]:

@@ -95,9 +95,24 @@ def _sorted(builder: Builder, root: int) -> tuple[list[int], list[int]]:
 
 def _term(parser: Parser, place: int) -> Term:
     kind, (who, size), _ = parser.builder.nodes[place]
-    name, factor = parser.builder.nodes[who], parser.builder.nodes[size]
+    name, factor = parser.builder.nodes[who], _number(parser.builder, size)
     if name.op != "name":
         raise FormulaError(f"{kind}(w, 0.1) takes the name of parameters first", parser.text, 0)
-    if factor.op != "number" or factor.value < 0:
+    if factor is None or factor < 0:
         raise FormulaError(f"{kind}({name.value}, …) takes a number, 0 or more, after the name", parser.text, 0)
-    return Term(kind, name.value, factor.value)
+    return Term(kind, name.value, factor)
+
+
+def _number(builder: Builder, place: int) -> Fraction | None:
+    """The value of numbers joined by + - * /, exactly."""
+    node = builder.nodes[place]
+    if node.op == "number":
+        return Fraction(node.value)
+    if node.op not in ("+", "-", "*", "/", "neg"):
+        return None
+    parts = [_number(builder, arg) for arg in node.args]
+    left, right = parts[0], parts[-1]
+    if left is None or right is None or (node.op == "/" and right == 0):
+        return None
+    found = {"+": left + right, "-": left - right, "*": left * right, "neg": -left}
+    return left / right if node.op == "/" else found[node.op]
