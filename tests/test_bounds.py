@@ -486,3 +486,26 @@ def test_ties_to_what_groups_own(tmp_path: Any) -> None:
     assert fit["b_cold"] == pytest.approx(3, abs=1e-9)
     fit.save(tmp_path / "fit.json")
     assert st.load(tmp_path / "fit.json").summary() == fit.summary()
+
+
+def test_ties_between_groups(tmp_path: Any) -> None:
+    """The last of three amplitudes is half the first: as one vector written out by hand."""
+    rng = np.random.default_rng(5)
+    sets = [{"x": X, "y": k * np.exp(-0.8 * X) + 0.02 * rng.normal(size=60)} for k in (4, 3, 2)]
+    fit = st.fit("y ~ a*exp(-b*x)", sets, own=["a"], start={"a": 1, "b": 1, "a_3": "a_1/2"})
+    assert list(fit.parameters) == ["a_1", "a_2", "b"] and fit.ties == {"a_3": "a_1/2"}
+    from scipy.optimize import least_squares
+
+    def rows(theta: Any) -> Any:
+        a1, a2, b = theta
+        return np.concatenate([a * np.exp(-b * X) - one["y"] for a, one in zip((a1, a2, a1 / 2), sets, strict=True)])
+
+    np.testing.assert_allclose(list(fit.parameters.values()), least_squares(rows, [1, 1, 1], xtol=1e-15, ftol=1e-15).x, rtol=1e-6)
+    problem = st.Problem("y ~ a*exp(-b*x)", sets, own=["a"], start={"a": 1, "b": 1, "a_3": "a_1/2"})
+    trace = problem.descend(steps=5)
+    trace.save(tmp_path / "run.parquet")
+    assert np.array_equal(st.rerun(tmp_path / "run.parquet", sets).theta, trace.theta)
+    fit.save(tmp_path / "fit.json")
+    assert st.load(tmp_path / "fit.json", problem).ties == fit.ties
+    with pytest.raises(OptionError, match="unknown parameter 'a_9'"):
+        st.Problem("y ~ a*exp(-b*x)", sets, own=["a"], start={"a_9": "a_1"})

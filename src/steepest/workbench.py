@@ -62,7 +62,8 @@ def rerun(path: str | Path, data: Any = None) -> Trace:
             "the weights of this descent were given as numbers, which its recipe does not hold: descend again with them"
         )
     problem = Problem(
-        formula, (sources if len(set(sources)) > 1 else sources[0]) if data is None else data, recipe["loss"], started(recipe),
+        formula, (sources if len(set(sources)) > 1 else sources[0]) if data is None else data, recipe["loss"],
+        {**started(recipe), **(sets.ties if sets else {})},
         weights=recipe["weights"], sigma=sigma, constants=recipe["constants"], missing=recipe["missing"], own=own,
         groups=recipe.get("groups"), penalty=recipe.get("penalty"),
     )  # fmt: skip

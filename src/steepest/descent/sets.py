@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from steepest.data.labels import Group, coded, label_of, labelled
@@ -25,6 +25,7 @@ class Sets:
     groups: tuple[Group, ...]
     parameters: Mapping[str, tuple[str, ...]]  # own parameter → the parameters that it became
     predictors: tuple[tuple[str, ...], ...]  # the columns of each model
+    ties: Mapping[str, str] = field(default_factory=dict)  # of parameters of one group to those of another
 
     @classmethod
     def of(cls, plain: Any) -> Sets:
@@ -37,7 +38,8 @@ class Sets:
             predictors = tuple(_texts(names) for names in plain["predictors"])
             if len(formulas) > 1 and [len(group.labels) for group in groups[:1]] != [len(predictors)]:
                 raise ValueError
-            return cls(text, formulas, own, data, groups, parameters, predictors)
+            ties = {name: _text(tie) for name, tie in plain.get("ties", {}).items()}
+            return cls(text, formulas, own, data, groups, parameters, predictors, ties)
         except (AttributeError, KeyError, TypeError, ValueError):
             raise DataError("what the recipe says of its sets is damaged: fit or descend again, and save it") from None
 

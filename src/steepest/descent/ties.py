@@ -62,6 +62,15 @@ def read(text: str, table: Table, constants: Mapping[str, Any] | None) -> Formul
     return parse_formula(text, table.names, constants, table.matrices)
 
 
+def split_ties(
+    formulas: Sequence[tuple[str, Table]], ties: Mapping[str, str], constants: Mapping[str, Any]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Ties of parameters of the formulas, and those of what own parameters will become, as a_2 to a_1."""
+    written = {name for text, table in formulas for name in read(text, table, constants).parameters} if ties else set()
+    early = {name: tie for name, tie in ties.items() if name in written}
+    return early, {name: tie for name, tie in ties.items() if name not in written}
+
+
 def check_names(name: str, tie: str, columns: Collection[str], known: Collection[str], constants: Collection[str]) -> None:
     """Refuses what a tie may not name, and a tie to nothing."""
     if not set(names_in(name, tie)) - set(constants):

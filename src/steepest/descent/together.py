@@ -20,7 +20,7 @@ from steepest.data.read import read_table
 from steepest.data.stack import Part, stacked, with_column
 from steepest.data.table import Columns, Table
 from steepest.descent.sets import Sets
-from steepest.descent.ties import read, tied, ties_of_groups
+from steepest.descent.ties import read, split_ties, tied, ties_of_groups
 from steepest.errors import DataError, OptionError, unknown
 from steepest.language.formula import Formula, parse_formula
 from steepest.language.functions import reserved
@@ -84,17 +84,22 @@ def together(
             f"{len(formulas)} formulas and {len(tables)} data sets: give one formula, or one data set, or as many of each"
         )
     pairs = list(zip(formulas * (count // len(formulas)), tables * (count // len(tables)), strict=True))
-    put, resolved = tied(pairs, ties or {}, constants or {}, started)
+    early, late = (ties or {}, {}) if count == 1 and not own else split_ties(pairs, ties or {}, constants or {})
+    put, resolved = tied(pairs, early, constants or {}, started)
     rows = [_Rows(read(text, table, constants), table) for text, (_, table) in zip(put, pairs, strict=True)]
     if count == 1 and not own:
         return Together(formulas, rows[0].formula, tables[0], given, resolved)
     if any(one.formula.blocks for one in rows):
         raise OptionError("dot(w, X) does not go with several sets, responses or own=: write the sum out, or stack the data")
-    whole = _joined(put[: len(formulas)] if resolved else formulas, rows, own, given, what, constants)
-    return whole._replace(formulas=formulas, ties=ties_of_groups(resolved, whole.names))
+    given_formulas = put[: len(formulas)] if resolved else formulas
+    whole = _joined(given_formulas, rows, own, given, what, constants, late, started)
+    return whole._replace(formulas=formulas, ties={**ties_of_groups(resolved, whole.names), **whole.ties})
 
 
-def _joined(formulas: list[str], rows: list[_Rows], own: Any, given: Any, what: str, constants: Constants) -> Together:
+def _joined(
+    formulas: list[str], rows: list[_Rows], own: Any, given: Any, what: str, constants: Constants, late: Mapping[str, str],
+    started: Collection[str],
+) -> Together:  # fmt: skip
     _check_roles(rows)
     taken = {name for one in rows for name in (*one.table.names, *one.formula.parameters)} | set(constants or ())
     sets = _set_group(formulas, rows, taken) if len(rows) > 1 else None
@@ -105,17 +110,18 @@ def _joined(formulas: list[str], rows: list[_Rows], own: Any, given: Any, what: 
     groups = [*([sets] if sets else []), *coding]
     group_of = {name: next(group for group in groups if group.column == column) for name, column in columns.items()}
     names = _own_names(group_of, taken | {group.code for group in groups})
-    text = _text(formulas, rows, sets, group_of, names)
+    start = {name: value for one in rows for name, value in one.table.start.items()}
+    table = replace(coded(table, coding), source=_source(rows, sets, coding), start=start)
+    (text,), ties = tied([(_text(formulas, rows, sets, group_of, names), table)], late, constants or {}, started)
     used = dict.fromkeys(column for one in rows for column in one.formula.columns)
     plain = parse_formula(text, [*used, *(group.code for group in groups)], constants)
     warnings = tuple(dict.fromkeys(warning for one in rows for warning in one.formula.warnings))
-    start = {name: value for one in rows for name, value in one.table.start.items()}
     return Together(
         formulas,
         replace(plain, text=_heading(formulas, columns), warnings=warnings),
-        replace(coded(table, coding), source=_source(rows, sets, coding), start=start),
+        table,
         given,
-        {},
+        ties,
         Sets(
             text,
             tuple(map(str, formulas)),
@@ -124,6 +130,7 @@ def _joined(formulas: list[str], rows: list[_Rows], own: Any, given: Any, what: 
             tuple(group for group in groups if group.code in plain.columns),
             {name: tuple(new for new in made if new in plain.parameters) for name, made in names.items()},
             tuple(_columns_of(one.formula, "yhat") for one in rows),
+            ties,
         ),
         names,
     )
