@@ -509,3 +509,62 @@ def test_ties_between_groups(tmp_path: Any) -> None:
     assert st.load(tmp_path / "fit.json", problem).ties == fit.ties
     with pytest.raises(OptionError, match="unknown parameter 'a_9'"):
         st.Problem("y ~ a*exp(-b*x)", sets, own=["a"], start={"a_9": "a_1"})
+
+
+# ---- claims at bounds
+
+
+TRAPS = {  # from a start at the bound, where the slope is zero or has no end, and another point is lower
+    "a saddle": ("y ~ a*b*x", 4 * X, {"a": {"value": 0, "min": 0}, "b": {"value": 0, "min": 0}}, 0.0),
+    "a maximum": ("y ~ cos(a)*x", -4 * X, {"a": {"value": 0, "min": 0}}, float(9 * np.mean(X**2))),
+    "a kink": ("y ~ abs(a)*x", 4 * X, {"a": {"value": 0, "min": 0}}, 0.0),
+    "a flat start": ("y ~ a**3*x", 4 * X, {"a": {"value": 0, "min": 0}}, 0.0),
+}
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_a_bound_is_no_minimum_where_the_loss_falls_inwards(name: str) -> None:
+    formula, y, start, least = TRAPS[name]
+    fit = st.fit(formula, {"x": X, "y": y}, start=start)
+    assert fit.loss == pytest.approx(least, abs=1e-9)
+
+
+@pytest.mark.parametrize("bounds", [{"min": -5}, {"max": 5}, {"min": -5, "max": 5}])
+def test_what_is_not_finite_is_no_minimum(bounds: dict[str, float]) -> None:
+    table = {"x": X, "y": np.log(2 * X)}
+    for start in ({"a": {"value": -1, **bounds}, "c": 0}, {"a": -1, "c": {"value": 0, **bounds}}):
+        fit = st.fit("y ~ log(a*x) + c", table, start=start)
+        assert fit.outcome == "nonfinite" and np.isfinite(list(fit.parameters.values())).all()
+
+
+MODELS = {
+    "y ~ a*exp(-b*x) + c": 3, "y ~ a/(1 + exp(-b*(x - c)))": 3, "y ~ a*exp(-(x - b)**2/(2*c**2))": 3, "y ~ a*x/(b + x)": 2,
+    "y ~ a*sin(b*x + c)": 3, "y ~ a*x**b + c": 3, "y ~ a*exp(-b*x) + c*exp(-d*x)": 4, "y ~ a + b*x + c*x**2 + d*x**3": 4,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_claim_has_a_lower_point_beside_it(seed: int) -> None:
+    """Random models, data, starts and bounds, half of them tight: by random feasible points, near and nearer."""
+    rng = np.random.default_rng(seed)
+    formula = list(MODELS)[seed % len(MODELS)]
+    names = "abcd"[: MODELS[formula]]
+    x = np.sort(rng.uniform(0.1, 5, rng.integers(8, 40)))
+    true = rng.uniform(0.3, 3, len(names))
+    plain = st.Problem(formula, {"x": x, "y": x}, start=dict(zip(names, true.tolist(), strict=True)))
+    y = plain.predict(true) + 0.05 * rng.normal(size=len(x))
+    start = rng.uniform(0.3, 3, len(names))
+    width = rng.uniform(0, 1, (2, len(names))) * rng.choice([0.01, 1.0], (2, len(names)))
+    low, high = (np.where(rng.random(len(names)) < 0.5, start + side, side * np.inf) for side in (-width[0], width[1]))
+    given = {k: {"value": s, "min": a, "max": b} for k, s, a, b in zip(names, start.tolist(), low, high, strict=True)}
+    problem = st.Problem(formula, {"x": x, "y": y}, str(rng.choice(["mse", "huber", "cauchy"])), start=given)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = problem.fit()
+    theta = np.array(list(fit.parameters.values()))
+    assert ((low <= theta) & (theta <= high)).all() and np.isfinite(theta).all()
+    if fit.outcome == "converged":
+        for far in np.repeat(10.0 ** np.arange(-7, -3), 40):
+            beside = np.clip(theta + far * rng.normal(size=len(theta)) * np.maximum(np.abs(theta), 1e-3), low, high)
+            there = problem.loss_at(beside)
+            assert not there < fit.loss * (1 - 1e-9) - 1e-25
