@@ -142,6 +142,35 @@ def test_of_what_is_not_a_number_no_error_is_known(text: str) -> None:
     assert math.isnan(found.value) and math.isnan(found.std_error)
 
 
+# ---- penalties
+
+
+@pytest.mark.parametrize("penalty", ["l2(a, 0.1)", "0.1*b**2 + l1(a, (0.1 + 0.2)/3)"])
+def test_a_penalty_on_an_own_parameter_is_one_on_each_that_it_became(penalty: str, tmp_path: Path) -> None:
+    start, data, own = {"a": 1, "b": 1}, {**DATA, "g": ["u", "u", "u", "v", "v", "v"]}, {"a": "g"}
+    kind, factor = penalty[penalty.index("a,") - 3 :][:2], penalty[penalty.index("a,") + 3 : -1]
+    written = penalty.replace(f"{kind}(a, {factor})", f"{kind}(a_u, {factor}) + {kind}(a_v, {factor})")
+    fit = st.fit("y ~ a*x + b", data, start=start, own=own, penalty=penalty)
+    assert fit.parameters == st.fit("y ~ a*x + b", data, start=start, own=own, penalty=written).parameters
+    fit.save(tmp_path / "fit.json")
+    problem = st.Problem("y ~ a*x + b", data, start=start, own=own, penalty=penalty)
+    assert st.load(tmp_path / "fit.json", problem).parameters == fit.parameters
+
+
+@pytest.mark.parametrize(
+    ("start", "penalty", "said"),
+    [
+        ({"a": 1}, "0.1*a**2", "penalty: 'a' became a_u, a_v"),
+        ({"a": 1}, "l2(a, 0.1", "penalty: "),
+        ({"a": 1, "b": "2*a"}, "l2(b, 0.1)", "penalty: 'b' is tied to '2\\*a'"),
+        ({"a": 1, "b": "2*a"}, "b**2", "penalty: 'b' is tied to '2\\*a'"),
+    ],
+)
+def test_a_penalty_that_no_parameter_has_is_refused_with_the_reason(start: dict[str, Any], penalty: str, said: str) -> None:
+    with pytest.raises(st.OptionError, match=said):
+        st.Problem("y ~ a*x + b", {**DATA, "g": ["u", "u", "u", "v", "v", "v"]}, start=start, own={"a": "g"}, penalty=penalty)
+
+
 # ---- the command line
 
 
