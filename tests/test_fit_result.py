@@ -666,7 +666,7 @@ def test_a_file_runs_nothing(tmp_path: Path) -> None:
     held = json.loads(path.read_text(encoding="utf-8"))
     held["recipe"]["formula"] = "rate ~ Vm*__import__('os').getcwd()/(K + conc)"
     path.write_text(json.dumps(held), encoding="utf-8")
-    with pytest.raises(st.FormulaError):
+    with pytest.raises(st.DataError, match="recipe cannot be read"):
         st.load(path)
 
 

@@ -33,6 +33,7 @@ from steepest.errors import FormulaError, OptionError, SteepestError
 from steepest.language.names import printable
 
 ERROR, USAGE = 1, 2
+REPEATABLE = ("--group",)
 
 app = typer.Typer(
     name="steepest",
@@ -92,7 +93,7 @@ def _check_repeats(words: Sequence[str]) -> None:
     """Of an option given twice the parser would silently take the last."""
     flags = [word.partition("=")[0] for word in words if re.match("--[a-z-]+(=|$)", word)]
     for flag in flags:
-        if flags.count(flag) > 1:
+        if flags.count(flag) > 1 and flag not in REPEATABLE:
             raise OptionError(f"{flag} is given twice: give it once")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +14,10 @@ from steepest.descent.parameters import shown
 from steepest.errors import FormulaError, OptionError
 from steepest.language.formula import Formula
 from steepest.language.losses import Loss
-from steepest.language.penalty import parse_penalty
+from steepest.language.names import listed, printable
+from steepest.language.penalty import NAMED, parse_penalty
+from steepest.language.rewrite import repeated
+from steepest.language.tokens import tokenize
 
 
 def derived(formula: Formula, loss: Loss, penalty: str | None, constants: Mapping[str, Any], rows: int, weights: Any) -> Derivation:
@@ -33,6 +36,26 @@ def derived(formula: Formula, loss: Loss, penalty: str | None, constants: Mappin
     # The loss of the rows is multiplied by the scale, and a sum is not divided by their weight.
     total = Fraction(1) if loss.mean else Fraction(rows if weights is None else float(np.sum(weights)))
     return make(formula, loss, parsed, 1 / (loss.scale * total))
+
+
+def spelled(penalty: Any, own: Mapping[str, Sequence[str]], ties: Mapping[str, str]) -> Any:
+    """A penalty in parameters of the formula: l1 and l2 of an own parameter are those of each that it became.
+
+    Raises OptionError for a parameter that is tied, and for an own one elsewhere.
+    """
+    if not isinstance(penalty, str):
+        return penalty
+    try:
+        text = repeated(penalty, NAMED, own)
+        tokens = tokenize(text)
+    except FormulaError as error:
+        raise OptionError(f"penalty: {error}") from None
+    for name in (token.text for token in tokens if token.kind == "name"):
+        if name in ties:
+            raise OptionError(f"penalty: '{name}' is tied to '{printable(ties[name])}': penalise the parameters in that")
+        if own.get(name):
+            raise OptionError(f"penalty: '{name}' became {listed(own[name])}: write these, or l2({name}, 0.1), which takes all")
+    return text
 
 
 def zeros(derivation: Derivation) -> dict[str, int]:

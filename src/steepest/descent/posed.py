@@ -10,7 +10,7 @@ from typing import Any
 
 from steepest._version import __version__
 from steepest.data.table import Table
-from steepest.descent.blocks import by_coordinate, derived, zeros
+from steepest.descent.blocks import by_coordinate, derived, spelled, zeros
 from steepest.descent.condensed.objective import CondensedObjective, Factor
 from steepest.descent.objective import Array, Objective
 from steepest.descent.parameters import FREE, read_start
@@ -51,7 +51,8 @@ class Posed:
         whole = together(formula, data, own, given, what, constants, ties, started, groups)
         self.formula, self.sets, self.ties, table = whole.formula, whole.sets, whole.ties, whole.table
         self.groups = {block.matrix: list(block.labels) for block in self.formula.blocks if block.matrix in (groups or {})}
-        self.constants, self._missing, self.penalty = dict(constants or {}), missing, penalty
+        self.constants, self._missing = dict(constants or {}), missing
+        self.penalty = penalty = spelled(penalty, self.sets.parameters if self.sets else {}, ties)
         criterion = parse_loss(loss)
         check_errors(criterion, sigma, weights)
         named = plain_weights(given) if isinstance(whole.given, str | int | float) else None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from steepest.data.table import Table
 from steepest.errors import FormulaError, OptionError, unknown
 from steepest.language.formula import Formula, parse_formula
-from steepest.language.names import printable
+from steepest.language.names import listed, printable
 from steepest.language.parser import parse_expression
 from steepest.language.rewrite import substituted
 
@@ -44,17 +45,28 @@ def tied(
     parameters = list(dict.fromkeys(p for text, table in formulas for p in read(text, table, constants).parameters))
     columns = {name for _, table in formulas for name in table.names}
     known = {*parameters, *started, *constants}
+    used: dict[str, tuple[str, ...]] = {}
     for name, tie in ties.items():
         if name not in parameters:
             raise OptionError(f"start: {unknown('parameter', printable(name), parameters)}")
-        check_names(name, tie, columns, known, constants)
-    resolved = dict(ties)
-    for _ in ties:
-        resolved = {name: substituted(tie, ties) for name, tie in resolved.items()}
-    for name, tie in resolved.items():
-        if any(other in ties for other in names_in(name, tie)):
-            raise OptionError(f"'{printable(name)}' is tied in a circle: {', '.join(f'{n} = {t}' for n, t in ties.items())}")
+        used[name] = names_in(name, tie)
+        check_names(name, tie, used[name], columns, known, constants)
+    resolved = resolved_ties(ties, used)
     return [substituted(text, resolved) for text in texts], resolved
+
+
+def resolved_ties(ties: Mapping[str, str], used: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The ties without names of other ties; `used`: the names that stand in each. Raises OptionError for a circle."""
+    before = {name: [other for other in used[name] if other in ties] for name in ties}
+    resolved: dict[str, str] = {}
+    try:
+        for name in TopologicalSorter(before).static_order():
+            resolved[name] = substituted(ties[name], {other: resolved[other] for other in before[name]})
+    except CycleError as error:
+        first, *others = error.args[1]
+        circle = listed([f"{name} = {ties[name]}" for name in others])
+        raise OptionError(f"'{printable(first)}' is tied in a circle: {circle}") from None
+    return {name: resolved[name] for name in ties}
 
 
 def read(text: str, table: Table, constants: Mapping[str, Any] | None) -> Formula:
@@ -71,13 +83,15 @@ def split_ties(
     return early, {name: tie for name, tie in ties.items() if name not in written}
 
 
-def check_names(name: str, tie: str, columns: Collection[str], known: Collection[str], constants: Collection[str]) -> None:
-    """Refuses what a tie may not name, and a tie to nothing."""
-    if not set(names_in(name, tie)) - set(constants):
+def check_names(
+    name: str, tie: str, used: Collection[str], columns: Collection[str], known: Collection[str], constants: Collection[str]
+) -> None:
+    """Refuses what a tie may not name, and a tie to nothing; `used`: the names in it."""
+    if not set(used) - set(constants):
         raise OptionError(
             f"'{printable(name)}' is tied to '{printable(tie)}', which names no parameter: give a number, without quotes"
         )
-    for other in names_in(name, tie):
+    for other in used:
         if other in columns:
             raise OptionError(f"'{printable(name)}' is tied to the column '{printable(other)}': write it into the formula")
         if other not in known:

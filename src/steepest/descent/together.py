@@ -228,7 +228,8 @@ def _stack(rows: list[_Rows], sets: Group, others: Sequence[str], given: Any, wh
     tables = [one.table for one in rows]
     more = [given] if isinstance(given, str) else []
     if isinstance(given, list | tuple):
-        tables, more = per_set(tables, given, what, WEIGHTS), [WEIGHTS]
+        name = _free(WEIGHTS, {name for table in tables for name in table.names})
+        tables, more = per_set(tables, given, what, name), [name]
     columns = [(*one.formula.columns, *others, *more) for one in rows]
     parts = [Part(f"{sets.column} {label}", table, names) for label, table, names in zip(sets.labels, tables, columns, strict=True)]
     return stacked(parts, sets.code, _source(rows, sets, ())), more[0] if more else given

@@ -66,11 +66,16 @@ class Lines:
                 self.texts[i] = (self.words.pi, ATOM)
             elif i in self.leaves:
                 self.texts[i] = (self.leaves[i], ATOM)
-            elif self.words.tensors and self.fixed[i] and node.op not in PLAIN:
+            elif self.fixed[i] and node.op not in PLAIN and (self.words.tensors or self._is_by_zero(node)):
                 self.texts[i] = self._constant(i)
             else:
                 text = self._operation(node, [self.texts[arg] for arg in node.args])
                 self.texts[i] = self._named(text) if self.uses[i] > 1 or len(text[0]) > LONGEST else text
+
+    def _is_by_zero(self, node: Node) -> bool:
+        """A division by 0, which Python refuses where no value is one of the library's own."""
+        divisor = {"/": 1, "**": 0}.get(node.op)
+        return divisor is not None and self.nodes[node.args[divisor]] == ("number", (), 0)
 
     def tensor(self, i: int, text: str) -> str:
         """A text that computes from plain numbers only, as one of the library's own values."""

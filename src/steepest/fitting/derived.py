@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -42,6 +43,8 @@ def quantity(fit: Fit, text: str) -> Estimate:
     made = Program(tuple(a.nodes), outputs)
     values = evaluate(made, names={**constants, **fit.parameters})
     value, *along = (float(values[node]) for node in made.outputs.values())
+    if math.isnan(value):  # its slopes may still be finite, as those of log are
+        return Estimate(math.nan, math.nan)
     return Estimate(value, float(np.sqrt(spread(fit, np.array(along)))))
 
 

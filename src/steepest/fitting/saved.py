@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,13 +18,14 @@ from steepest.descent.objective import Array, Objective, l1_factors
 from steepest.descent.parameters import is_finite
 from steepest.descent.sets import Sets
 from steepest.engines.table import Kernels, kernels
-from steepest.errors import DataError, OptionError
+from steepest.errors import DataError, FormulaError, OptionError
 from steepest.fitting.by_set import SetLine
 from steepest.fitting.statistics import Statistics
 from steepest.language.blocks import Matrix
 from steepest.language.formula import parse_formula
 from steepest.language.losses import parse_loss
-from steepest.language.names import printable
+from steepest.language.names import listed, printable
+from steepest.language.parser import parse_expression
 
 if TYPE_CHECKING:
     from steepest.fitting.result import Fit
@@ -104,19 +105,23 @@ def load(path: str | Path, objective: Objective | None = None, recipe: Mapping[s
     for name, kind in RECIPE.items():
         if not isinstance(made_of.get(name), kind):
             raise held.damaged(f"recipe, {name},", "is missing or of another kind")
-    check_settings(held, made_of)
+    held.whole(made_of["rows"], "recipe, rows,", 1)
     if recipe is not None:
         compare(made_of, recipe, str(path))
     derivation = objective.derivation if objective else derivation_of(held, made_of)
     names = derivation.formula.parameters
+    check_settings(held, made_of, names)
     parameters = {name: held.number(value, f"parameter {name}") for name, value in held.mapping("parameters").items()}
     if tuple(parameters) != names:
-        raise held.damaged("parameters", f"are not those of the formula, {', '.join(names)}")
+        raise held.damaged("parameters", f"are not those of the formula, {listed(names)}")
     fixed = held.texts(made_of["fixed"], "fixed")
     free = [k for k, name in enumerate(names) if name not in fixed]
     covariance = held.matrix(len(names))
     values: dict[str, Any] = {name: held.number(held.get(name), name) for name in NUMBERS}
-    values |= {name: held.count(name) for name in COUNTS} | {name: held.text(name) for name in TEXTS}
+    rows = held.whole(held.get("rows"), "rows", 1)
+    values |= {"rows": rows, "evaluations": held.whole(held.get("evaluations"), "evaluations", 0)}
+    values |= {"dof": held.whole(held.get("dof"), "dof", rows - len(names), rows)}
+    values |= {name: held.text(name) for name in TEXTS}
     if objective is None:
         found: Objective = WithoutData(kernels("numpy", derivation), free, str(path))
     else:
@@ -126,6 +131,9 @@ def load(path: str | Path, objective: Objective | None = None, recipe: Mapping[s
     fit = Fit(parameters=parameters, std_errors=errors, covariance=covariance, problem=problem, objective=found, **values)
     if fit.outcome not in OUTCOMES:
         raise held.damaged("outcome", f"is none of {', '.join(OUTCOMES)}")
+    for name, value in parameters.items():
+        if math.isnan(value) and fit.outcome != "nonfinite":
+            raise held.damaged(f"parameter {name}", "is no number")
     if held.values.get("checksum") != checksum(held.values):
         raise DataError(f"{str(path)!r} is damaged: its values are not those that were saved. Fit again, and save it.")
     known = held.mapping("statistics")
@@ -134,16 +142,28 @@ def load(path: str | Path, objective: Objective | None = None, recipe: Mapping[s
     return fit
 
 
-def check_settings(held: Held, made_of: Mapping[str, Any]) -> None:
+def check_settings(held: Held, made_of: Mapping[str, Any], names: Sequence[str]) -> None:
     """Of a recipe: what a file of an older version may lack."""
     if not isinstance(made_of.get("sigma"), str | bool | int | float | list | None):
         raise held.damaged("recipe, sigma,", "is of another kind")
     ties, bounds = made_of.get("ties", {}), made_of.get("bounds", {})
     if not (isinstance(ties, dict) and all(isinstance(tie, str) for tie in ties.values())):
         raise held.damaged("recipe, ties,", "are no expressions by name")
-    for pair in bounds.values() if isinstance(bounds, dict) else [None]:
+    for tie in ties.values():
+        if not {*names_of(held, tie)} <= {*names, *made_of["constants"]}:
+            raise held.damaged("recipe, ties,", "name what is no parameter")
+    for name, pair in bounds.items() if isinstance(bounds, dict) else [("", None)]:
         if not (isinstance(pair, list) and len(pair) == 2 and all(end is None or is_finite(end) for end in pair)):
             raise held.damaged("recipe, bounds,", "are no pairs of numbers by name")
+        if name not in names:
+            raise held.damaged("recipe, bounds,", "are not those of parameters")
+
+
+def names_of(held: Held, tie: str) -> tuple[str, ...]:
+    try:
+        return parse_expression(tie).names()
+    except FormulaError as error:
+        raise held.damaged("recipe, ties,", f"cannot be read: {error.sentence}") from None
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -178,10 +198,22 @@ def compare(made_of: Mapping[str, Any], recipe: Mapping[str, Any], path: str) ->
 
 
 def derivation_of(held: Held, made_of: Mapping[str, Any]) -> Derivation:
+    """The formula, the loss and the penalty of a recipe. Raises DataError for what cannot be read."""
+    try:
+        return read_derivation(held, made_of)
+    except (FormulaError, OptionError) as error:
+        sentence = printable(str(error).partition("\n")[0], 200)
+        raise held.damaged("recipe", f"cannot be read: {sentence}") from None
+
+
+def read_derivation(held: Held, made_of: Mapping[str, Any]) -> Derivation:
     constants = {name: held.number(value, f"constant {name}") for name, value in made_of["constants"].items()}
     columns = held.texts(held.get("columns"), "columns")
     text = Sets.of(made_of["sets"]).text if made_of.get("sets") else made_of["formula"]
-    formula = replace(parse_formula(text, columns, constants, matrices_of(held, made_of)), text=made_of["formula"])
+    matrices = matrices_of(held, made_of)
+    if not {*matrices} <= {*columns}:
+        raise held.damaged("columns", f"lack a matrix of {listed(matrices)}")
+    formula = replace(parse_formula(text, columns, constants, matrices), text=made_of["formula"])
     penalty = held.texts([made_of["penalty"]], "penalty")[0] if made_of.get("penalty") else None
     return derived(formula, parse_loss(made_of["loss"]), penalty, constants, max(1, made_of["rows"]), None)
 
@@ -204,7 +236,9 @@ def matrices_of(held: Held, made_of: Mapping[str, Any]) -> dict[str, Matrix]:
     if not isinstance(given, dict):
         raise held.damaged("recipe, matrices,", "are of another kind")
     for name, labels in given.items():
-        is_count = isinstance(labels, int) and not isinstance(labels, bool) and 0 < labels < 10**7
+        is_count = isinstance(labels, int) and not isinstance(labels, bool)
+        if is_count and not 0 < labels <= len(held.mapping("parameters")):  # before so many names are made
+            raise held.damaged(f"recipe, matrix {name},", "has not as many columns as there are parameters for")
         texts = () if is_count else tuple(held.texts(labels, f"matrix {name}"))
         found[name] = Matrix(labels if is_count else len(texts), texts)
     return found
@@ -247,9 +281,11 @@ class Held:
             raise self.damaged(name, "is no number")
         return float(value)
 
-    def count(self, name: str) -> int:
-        if isinstance(value := self.get(name), bool) or not isinstance(value, int):
+    def whole(self, value: Any, name: str, least: int, most: int = 2**63) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
             raise self.damaged(name, "is no whole number")
+        if not least <= value <= most:
+            raise self.damaged(name, f"is not between {least:,} and {most:,}")
         return value
 
     def matrix(self, size: int) -> Array:

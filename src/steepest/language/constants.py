@@ -72,6 +72,8 @@ class WatchedBuilder(Builder):
         args = [self._constants[a] for a in node.args]
         if node.op == "**" and args[1] is not None and args[1].value is not None and abs(args[1].value) > MAX_EXPONENT:
             raise self._error(f"a constant exponent is at most {MAX_EXPONENT:,} in size")
+        if node.op == "/" and args[1] is not None and args[1].value == 0:
+            raise self._error("this is not a finite number: it divides by a constant that is 0")
         known = [arg for arg in args if arg is not None]
         if not known or len(known) < len(args):
             return None

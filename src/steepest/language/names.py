@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
+from itertools import islice
 
 _SPECIAL = {
     "\\": r"\backslash ",
@@ -37,6 +39,16 @@ def printable(name: str, width: int = 64) -> str:
     """
     shown = "".join(c if c.isprintable() else "?" for c in name)
     return shown if len(shown) <= width else shown[: width - 1] + "…"
+
+
+def listed(names: Collection[str], most: int = 10) -> str:
+    """Names with commas between them, at most so many.
+
+    >>> listed(["a", "b", "c"]), listed(["a", "b", "c"], 2)
+    ('a, b, c', 'a, b and 1 more')
+    """
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(printable(name) for name in islice(names, most)) + more
 
 
 def latex_name(name: str) -> str:

@@ -5,7 +5,7 @@ No text is ever replaced inside another word.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from steepest.errors import FormulaError
 from steepest.language.functions import polynomial, reserved
@@ -66,6 +66,25 @@ def composed(column: str, formulas: Sequence[str]) -> str:
     return f"{left[0] if len(set(left)) == 1 else choice(column, left)} ~ {choice(column, right)}"
 
 
+def repeated(text: str, functions: Collection[str], names: Mapping[str, Sequence[str]]) -> str:
+    """Calls of these functions, once for each of the names that the first argument stands for, added up.
+
+    >>> repeated("l2(w, 0.1) + b**2", ["l1", "l2"], {"w": ("w_1", "w_2")})
+    '(l2(w_1, 0.1) + l2(w_2, 0.1)) + b**2'
+    """
+    tokens = tokenize(text)
+    written, end = [], 0
+    for k, token in enumerate(tokens[:-2]):
+        who = tokens[k + 2]
+        is_call = token.kind == "name" and token.text in functions and tokens[k + 1].kind == "(" and token.position >= end
+        close = _closing(tokens, k + 1) if is_call and who.kind == "name" and names.get(who.text) else None
+        if close is not None:
+            rest = text[who.position + len(who.text) : close.position + 1]
+            written += [text[end : token.position], f"({' + '.join(f'{token.text}({name}{rest}' for name in names[who.text])})"]
+            end = close.position + 1
+    return "".join([*written, text[end:]])
+
+
 def separated(text: str) -> list[str]:
     """Formulas written in one text, with ';' between them.
 
@@ -89,6 +108,16 @@ def _held(name: str, replacement: str) -> str:
         inside.append(depth > 0)
     is_whole = tokens[0].kind in ("name", "number", "quoted") and all(inside[:-1])
     return replacement.strip() if is_whole else f"({replacement.strip()})"
+
+
+def _closing(tokens: list[Token], first: int) -> Token | None:
+    """The parenthesis that closes the one at `first`."""
+    depth = 0
+    for token in tokens[first:]:
+        depth += {"(": 1, ")": -1}.get(token.kind, 0)
+        if depth == 0:
+            return token
+    return None
 
 
 def _makers(tokens: list[Token]) -> dict[int, str]:
