@@ -89,3 +89,57 @@ def test_a_gradient_that_is_not_finite_is_called_that(engine: str) -> None:
     run = problem.descend(engine=engine, steps=3)
     assert run.outcome == "nonfinite"
     assert f"the loss is finite, but its derivative by a, as engine '{engine}' computes it, is not" in run.reason
+
+
+def many(copies: int, rows: int = 60) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    plain = rng.normal(size=(rows, 3))
+    return {"y": 2 * plain[:, 0] - plain[:, 1] + 0.1 * rng.normal(size=rows), "X": plain[:, [0, 1, 2, *[0] * copies]]}
+
+
+@pytest.mark.parametrize("factor", [0.01, 0.1, 1.0])
+@pytest.mark.parametrize("copies", [1, 2])
+def test_l1_where_columns_coincide(copies: int, factor: float) -> None:
+    fit = st.fit("y ~ b + dot(w, X)", many(copies), penalty=f"l1(w, {factor})")
+    assert fit.outcome == "converged"
+    assert "one of many solutions with this loss" in fit.reason
+    alone = st.fit("y ~ b + dot(w, X)", many(0), penalty=f"l1(w, {factor})")
+    assert alone.outcome == "converged" and "many solutions" not in alone.reason
+    assert fit.loss == pytest.approx(alone.loss, rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::steepest.SteepestWarning")
+def test_two_l1_of_one_parameter() -> None:
+    data = many(1)
+    columns = {f"x{k}": column for k, column in enumerate(data["X"].T)} | {"y": data["y"]}
+    model = "y ~ a*x0 + b*x1 + c*x2 + d*x3"
+    fit = st.fit(model, columns, penalty="l1(a, 0.1) + l1(a, 0.2) + l1(d, 0.3)")
+    once = st.fit(model, columns, penalty="l1(a, 0.3) + l1(d, 0.3)")
+    assert fit.outcome == once.outcome == "converged" and fit.reason == once.reason
+    assert fit.loss == pytest.approx(once.loss, rel=1e-12)
+
+
+def test_l1_of_a_model_that_is_level_and_not_linear() -> None:
+    fit = st.fit("y ~ exp(a*x + b*x)", {"x": X, "y": np.exp(X)}, start={"a": 0.2, "b": 0.3}, penalty="l1(a, 0.1) + l1(b, 0.1)")
+    assert fit.outcome == "stopped" and "level in some direction" in fit.reason
+
+
+@pytest.mark.parametrize(
+    ("model", "start", "penalty", "where"),
+    [
+        ("a*exp(-k*x) + c", {"a": 1, "k": 1, "c": 0.1}, "100*abs(a)", "a = 0"),
+        ("a*x", {"a": 1}, "100*abs(a)", "a = 0"),
+        ("a*x + c", {"a": 1, "c": 1}, "100*abs(a - 1)", "a - 1 = 0"),
+        ("a*x + c", {"a": 1, "c": 2}, "10*max(a, c)", "a = c"),
+    ],
+)
+def test_a_kink_of_the_penalty_is_named(model: str, start: dict[str, float], penalty: str, where: str) -> None:
+    fit = st.fit(f"y ~ {model}", {"x": X, "y": 2 * np.exp(-X) + 0.3}, start=start, penalty=penalty)
+    assert fit.outcome == "stopped"
+    assert f"the penalty has a kink here, at {where}, where no gradient can tell a minimum" in fit.reason
+    assert ("l1(a, c)" in fit.reason) == ("abs(a)" in penalty)
+
+
+def test_a_kink_elsewhere_is_no_cause() -> None:
+    fit = st.fit("y ~ a*x + c", {"x": X, "y": 2 * np.exp(-X) + 0.3}, start={"a": 1, "c": 1}, penalty="0.01*abs(a)")
+    assert fit.outcome == "converged"
