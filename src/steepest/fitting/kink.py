@@ -22,12 +22,12 @@ def kink(loss: FreeLoss, x: Array) -> str:
     program = Program(nodes, given.outputs)
     here, begun = (evaluate(program, loss.theta(point).tolist()) for point in (x, loss.start))
     for node, moves in zip(nodes, program.depends_on("parameter"), strict=True):
-        if not moves or node.op not in COMPARISONS | {"abs"}:
+        if not moves or node.op not in COMPARISONS | {"abs", "sqrt"}:
             continue
         left, right = (here[node.args[0]], here[node.args[1]] if node.op in COMPARISONS else 0.0)
         parts = [part for arg in node.args for part in (nodes[arg].args if nodes[arg].op in ("+", "-") else (arg,))]
         size = max(abs(float(begun[part])) for part in parts) or 1.0
-        if abs(left - right) <= NEAR * size:
+        if abs(left - right) <= (NEAR**2 if node.op == "sqrt" else NEAR) * size:  # sqrt(a*a) is |a|
             return sentence(program, node, names)
     return ""
 
