@@ -42,11 +42,11 @@ CAUSES = {
 
 
 def known(case: Case, engine: str, kind: str) -> str | None:
-    """The derived gradient of `torch` and the backward of `torch-function` have no such differences, nor has any value."""
-    cause = CAUSES.get(case.formula) if kind != "value" else None
+    """PyTorch differentiates the derived gradient of `torch-function` itself, for the Hessian; no value has such differences."""
     if engine == "torch-function":
-        return cause if kind == "hessian" and "where" in case.formula else None
-    return cause if engine in ("torch-autograd", "jax") else None
+        return CAUSES.get(case.formula) if kind == "hessian" and "where" in case.formula else None
+    by_library = engine in ("torch-autograd", "jax") and kind != "value" and "where" not in case.formula
+    return CAUSES.get(case.formula) if by_library else None
 
 
 def derived(case: Case, loss: str, rows: int = 60) -> tuple[Derivation, list[Array]]:

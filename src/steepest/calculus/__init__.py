@@ -14,6 +14,7 @@ what for every row, and which sums are taken.
     algebra.py     a builder that drops what has no effect, and refuses more than 50,000 nodes
     derivation.py  the programs and their views;  blocks.py: of formulas with dot(w, X);  penalty.py: beside the loss of a row
     lower.py       worked → lowered for a library's functions;  kernel.py: the plan of sums
+    safe.py        the value with finite slopes in branches not taken, for libraries that differentiate it themselves
     condense.py    yhat as a sum of few products, a factor in the parameters and one in the columns; EngineError where it is none
     worked.py      which values get names, for people: listing.py writes text, latex.py and tex.py LaTeX
     steps/         the derivation rule by rule, as text, LaTeX and MathML, with the numbers of a point

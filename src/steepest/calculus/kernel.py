@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from steepest.calculus.algebra import Algebra, TooLarge
 from steepest.calculus.derivation import Derivation
 from steepest.calculus.lower import lower
+from steepest.calculus.safe import safe
 from steepest.errors import OptionError
 from steepest.language.expand import expand
 from steepest.language.program import Node, Program
@@ -66,8 +67,13 @@ def rows_kernel(derivation: Derivation, kind: str, functions: Container[str], ou
 
 
 def written_kernel(derivation: Derivation, output: str, functions: Container[str]) -> Kernel:
-    """The plan for y, yhat or loss, row by row, as it is written: for a library that differentiates it itself."""
+    """The plan for y, yhat or loss, row by row, as it is written."""
     return _rows(expand(derivation.program("value"), functions), (output,), derivation)
+
+
+def followed_kernel(derivation: Derivation, output: str, functions: Container[str]) -> Kernel:
+    """The same for a library that differentiates it itself: a branch that is not taken has finite slopes."""
+    return _rows(safe(expand(derivation.program("value"), functions)), (output,), derivation)
 
 
 def _rows(program: Program, outputs: Sequence[str], derivation: Derivation) -> Kernel:

@@ -22,7 +22,7 @@ WHATEVER = "; no parameter changes that: leave out such rows, or change the form
 def diagnose(objective: Objective, theta: Array, cure: str = "") -> str:
     """One sentence that names the expression whose value is not finite while all that it is made of is, and what to do.
 
-    It looks at the response, the model and the loss first, then at the derivatives, then at the sum over the rows. `cure`: what
+    It looks at the response, the model and the loss first, then at the derivatives, then at the sums over the rows. `cure`: what
     helps where the cause is neither a column far beyond 1 nor an expression without parameters.
     """
     formula = objective.derivation.formula
@@ -37,7 +37,18 @@ def diagnose(objective: Objective, theta: Array, cure: str = "") -> str:
             nodes = evaluate(program, values, [column[row] for column in objective.columns.arrays])
             where, fixed = sentence(program, nodes, row, (formula.parameters, formula.columns))
             return where + (beyond(objective) or (WHATEVER if fixed else cure))
-    return "the loss is finite in every row, but its sum over the rows is not" + (beyond(objective) or cure)
+    return too_late(objective, theta) + (beyond(objective) or cure)
+
+
+def too_late(objective: Objective, theta: Array) -> str:
+    """What is not finite where every row is: a sum over the rows, or a derivative that a library finds by itself."""
+    point = objective.at(theta)
+    gone = [
+        name for name, slope in zip(objective.derivation.formula.parameters, point.gradient, strict=True) if not np.isfinite(slope)
+    ]
+    if np.isfinite(point.loss) and gone:
+        return f"the loss is finite, but its derivative by {gone[0]}, as engine '{objective.kernels.name}' computes it, is not"
+    return "the loss is finite in every row, but its sum over the rows is not"
 
 
 def beyond(objective: Objective) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from steepest.calculus.derivation import Derivation
-from steepest.calculus.kernel import written_kernel
+from steepest.calculus.kernel import followed_kernel
 from steepest.engines.loops import gegenbauer_jax
 from steepest.engines.numpy_engine import NumpyKernels
 from steepest.engines.source import run_source, value_source
@@ -61,10 +61,10 @@ class JaxKernels:
 
     def source(self, kind: str) -> str:
         """The generated function for the loss of a row, as it runs."""
-        return value_source(written_kernel(self.derivation, "loss", PRINTED), JAX, "value")
+        return value_source(followed_kernel(self.derivation, "loss", PRINTED), JAX, "value")
 
     def _compile(self, output: str) -> Callable[..., Any]:
-        return run(value_source(written_kernel(self.derivation, output, PRINTED), JAX, "value"), "value")
+        return run(value_source(followed_kernel(self.derivation, output, PRINTED), JAX, "value"), "value")
 
     def _moved(self, array: Array) -> Any:
         import jax

@@ -118,6 +118,9 @@ class Lines:
         if op == "gegenbauer":
             n, alpha = node.value
             return call("gegenbauer({}, {}, {})", (str(n), ATOM), number(alpha), *args)
+        if op == "abs" and self.words.absolute:
+            ((text, level),) = args
+            return self.words.absolute.format(text if level > POWER else f"({text})"), PRODUCT
         if self.words.tensors and op in WITH_A_NUMBER and any(self.fixed[a] for a in node.args):
             return call(f"{WITH_A_NUMBER[op]}({{}}, {{}})", *(args if self.fixed[node.args[1]] else reversed(args)))
         return call(f"{self.words.function(op)}({', '.join(['{}'] * len(args))})", *args)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from steepest.calculus.derivation import Derivation
-from steepest.calculus.kernel import rows_kernel, sums_kernel, written_kernel
+from steepest.calculus.kernel import followed_kernel, rows_kernel, sums_kernel
 from steepest.engines.loops import gegenbauer
 from steepest.engines.numpy_engine import NumpyKernels
 from steepest.engines.source import rows_source, run_source, sums_source, value_source
@@ -92,10 +92,10 @@ class TorchAutogradKernels(TorchKernels):
         return self._compiled("value", output, False)
 
     def source(self, kind: str) -> str:
-        return value_source(written_kernel(self.derivation, "loss", PRINTED), TORCH, "value")
+        return value_source(followed_kernel(self.derivation, "loss", PRINTED), TORCH, "value")
 
     def _compile(self, what: str, kind: str, weighted: bool) -> Callable[..., Any]:
-        return run(value_source(written_kernel(self.derivation, kind, PRINTED), TORCH, "value"), "value")
+        return run(value_source(followed_kernel(self.derivation, kind, PRINTED), TORCH, "value"), "value")
 
     def _sums(self, kind: str, theta: Any, total: float, w: Any, columns: Sequence[Any]) -> Array:
         import torch

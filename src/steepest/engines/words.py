@@ -21,6 +21,7 @@ class Words(NamedTuple):
     special: str = "special"  # where its error function is
     lacks: frozenset[str] = frozenset()
     tensors: bool = False  # functions take no plain numbers
+    absolute: str = ""  # what is written instead of its abs
 
     def function(self, name: str) -> str:
         """What a function of the table is called here, or nothing where it must be written out."""
@@ -63,6 +64,7 @@ JAX = Words(
     where="jnp.where({}, {}, {})",
     sum="jnp.sum({})",
     array="jnp.array([{}])",
+    absolute="jnp.sign({0})*{0}",  # JAX takes the slope of its own to be 1 at 0
 )
 # For functions of one row, compiled by Numba: these two have no version for a single number there.
 NUMBA = NUMPY._replace(where="({1} if {0} else {2})", special="math", lacks=frozenset({"clip", "sinc"}))

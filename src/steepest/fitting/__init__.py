@@ -17,7 +17,7 @@ apart, `uncertainty` gives the covariance, `result` and `summary` hold and print
 
 What a `Fit` is asked for, a file each: `statistics` (R², likelihood), `intervals` and `profile` (refits along one parameter),
 `bands` and `derived` (delta method), `by_set`, `residual_tests`, `saved` (JSON, out and in), `stayed` (parameters that never
-moved).
+moved), `kink` (of the penalty, where a fit ended).
 
 Outcomes: "converged" only where it was verified that the gradient is as small as rounding allows, that no direction
 bends down, that the loss rises on both sides of every parameter, the others following, and, where the model has kinks or

@@ -17,6 +17,7 @@ from steepest.errors import OptionError, SteepestWarning
 from steepest.fitting.bounded import bounded
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.general import general
+from steepest.fitting.kink import kink
 from steepest.fitting.large import large
 from steepest.fitting.lasso import lasso
 from steepest.fitting.leastsq import leastsq
@@ -66,6 +67,8 @@ def search(loss: FreeLoss, start: Array) -> Found:
     """Where the best path from a start ends, within the bounds if there are any, and the verdict on it."""
     follow: Callable[[FreeLoss, Array], Found] = followed if loss.box is None else partial(bounded, followed)
     found = follow(loss, start)
+    if found.outcome in ("stopped", "steps") and (reason := kink(loss, found.x)):
+        return found._replace(outcome="stopped", reason=reason)
     if found.outcome == "converged" and not is_straight(loss) and (reason := runaway(loss, found.x, follow)):
         return found._replace(outcome="stopped", reason=reason)
     return found

@@ -13,8 +13,9 @@ import numpy as np
 from steepest.descent.objective import Array
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.general import has_kinks
-from steepest.fitting.large import newton
+from steepest.fitting.large import CONVEX, newton
 from steepest.fitting.metric import diagonal
+from steepest.fitting.products import Step, can_be_made
 from steepest.fitting.uncertainty import nothing_known
 from steepest.fitting.verify import GAIN, Found, Verdict, rising, settled
 
@@ -29,21 +30,44 @@ def lasso(loss: FreeLoss, start: Array) -> Found:
     for _ in range(ROUNDS):
         x = bounded(loss, x)
         before = x != 0
-        x, gain = polished(loss, x)
+        x, last = polished(loss, x)
         if np.array_equal(x != 0, before) and pulls(loss, x) <= STEEPER:
             break
     if has_kinks(loss):
         verdict = Verdict("stopped", "the loss has kinks besides those of l1, where no gradient can tell a minimum")
     elif (steepest := pulls(loss, x)) > STEEPER:
         verdict = Verdict("stopped", f"a parameter that is 0 is pulled by {1 + steepest:.3g} times its factor in the penalty")
+    elif last.is_level and not is_convex(loss):
+        verdict = Verdict("stopped", "the loss is level in some direction: the data do not determine all parameters")
     else:
-        verdict = settled(loss, x, gain)
-        verdict = rising(loss, x) if verdict.outcome == "converged" else verdict
+        verdict = settled(loss, x, gain_beside(loss, x) if last.is_level else last.bound)
+        verdict = rising(loss, x) if verdict.outcome == "converged" and not last.is_level else verdict
     if verdict.outcome == "converged":
         zeros = int(np.sum(x == 0))
         left = f"{len(x) - zeros:,} of {len(x):,} parameters are not 0"
+        left += "; the data do not tell them all apart: this is one of many solutions with this loss" if last.is_level else ""
         verdict = verdict._replace(reason=f"the conditions of a minimum hold; {left}")
     return Found(x, *verdict, unknown, METHOD)
+
+
+def is_convex(loss: FreeLoss) -> bool:
+    """Is it a convex loss of a model linear in all parameters, under l1 and l2 alone? Its conditions of a minimum then suffice."""
+    derivation = loss.objective.derivation
+    alone = derivation.penalty is not None and derivation.penalty.rest is None
+    return alone and derivation.is_linear and derivation.criterion.name.partition("(")[0] in CONVEX
+
+
+def gain_beside(loss: FreeLoss, x: Array) -> float:
+    """What a step may still gain where the loss is level in some directions: Newton's in the others, and in these a step like x."""
+    moves = (x != 0) | (factors_of(loss) == 0)
+    hessian = loss.hessian(x) if can_be_made(loss) else None
+    if hessian is None:
+        return float(np.sum(np.abs(loss.at(x)[1] * x)))
+    scale = np.sqrt(loss.diagonal(x))[moves]
+    values, axes = np.linalg.eigh(hessian[np.ix_(moves, moves)] / np.outer(scale, scale))
+    along, bent = axes.T @ (loss.at(x)[1][moves] / scale), values > 8 * len(values) * np.finfo(float).eps * values[-1]
+    level = np.sum(np.abs(along[~bent])) * np.linalg.norm(scale * x[moves])
+    return float(np.sum(along[bent] ** 2 / values[bent]) / 2 + level)
 
 
 def bounded(loss: FreeLoss, start: Array) -> Array:
@@ -71,20 +95,20 @@ def bounded(loss: FreeLoss, start: Array) -> Array:
     return x
 
 
-def polished(loss: FreeLoss, x: Array) -> tuple[Array, float]:
-    """Newton's steps among the parameters that are not 0; one that would change its sign becomes 0 first."""
+def polished(loss: FreeLoss, x: Array) -> tuple[Array, Step]:
+    """Newton's steps among the parameters that are not 0; one that would change its sign becomes 0 first. And the last step."""
     x, mass = cleared(loss, x), loss.mass(x)
     for _ in range(ROUNDS):
         moves = (x != 0) | (factors_of(loss) == 0)
         there, last = newton(loss, x, moves, diagonal(loss, x))
         crossed = moves & (np.sign(there) != np.sign(x)) & (factors_of(loss) > 0)
         if not crossed.any():
-            return there, last.bound
+            return there, last
         trial = np.where(crossed, 0.0, there)
         if not loss.at(trial)[0] <= loss.at(x)[0] + 64 * np.finfo(float).eps * mass:
-            return x, last.bound
+            return x, last
         x = trial
-    return x, last.bound
+    return x, last
 
 
 def cleared(loss: FreeLoss, x: Array) -> Array:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from steepest.calculus.derivation import Derivation
-from steepest.calculus.kernel import Kernel, rows_kernel, sums_kernel, written_kernel
+from steepest.calculus.kernel import Kernel, followed_kernel, rows_kernel, sums_kernel
 from steepest.engines.loops import gegenbauer, gegenbauer_jax
 from steepest.engines.source import Names, loop_source, rows_source, sums_source, value_source
 from steepest.engines.words import JAX, NUMBA, NUMPY, TORCH
@@ -62,12 +62,12 @@ def numba_sums(derivation: Derivation, weighted: bool, names: Names) -> list[str
 
 
 def torch_value(derivation: Derivation, weighted: bool, names: Names) -> list[str]:
-    kernel = written_kernel(derivation, "loss", TORCH.printed)
+    kernel = followed_kernel(derivation, "loss", TORCH.printed)
     return [*polynomials(kernel, gegenbauer), value_source(kernel, TORCH, "value", names)]
 
 
 def jax_value(derivation: Derivation, weighted: bool, names: Names) -> list[str]:
-    kernel = written_kernel(derivation, "loss", JAX.printed)
+    kernel = followed_kernel(derivation, "loss", JAX.printed)
     return [*polynomials(kernel, gegenbauer_jax), value_source(kernel, JAX, "value", names)]
 
 
