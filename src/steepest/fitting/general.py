@@ -123,7 +123,7 @@ def judge(loss: FreeLoss, x: Array) -> Found:
     if has_kinks(loss):
         verdict = Verdict("stopped", "the loss has kinks, where no gradient can tell a minimum; no step found lowers it")
         return Found(x, *verdict, unknown, METHOD)
-    if not shape.is_up and x.any() and loss.loss(2 * x) < loss.loss(x):
+    if not shape.is_up and x.any() and is_endless(loss, x):
         k = int(np.argmax(np.abs(x)))
         endless = f"the loss falls without end as {loss.names[k]} goes beyond {x[k]:.3g}"
         verdict = Verdict("stopped", f"{endless}: the data set no limit, as where a line parts the classes; fix a parameter")
@@ -142,6 +142,12 @@ def judge(loss: FreeLoss, x: Array) -> Found:
     if verdict.outcome == "converged":
         verdict = walled(loss, x, inverse)
     return Found(x, *verdict, of_loss(loss, x, inverse), METHOD)
+
+
+def is_endless(loss: FreeLoss, x: Array) -> bool:
+    """Does the loss fall along x, and never rise again as far as it is followed?"""
+    heights = np.array([loss.loss(x * 2.0**k) for k in range(11)])
+    return bool(heights[1] < heights[0] and (heights[1:] <= heights[:-1]).all())
 
 
 def has_kinks(loss: FreeLoss) -> bool:
