@@ -15,7 +15,7 @@ import pytest
 import steepest as st
 from steepest.cli.main import main
 from steepest.data.read import read_table
-from steepest.descent.ties import tied
+from steepest.descent.given.ties import tied
 from steepest.fitting.saved import checksum
 
 X = np.arange(6.0)

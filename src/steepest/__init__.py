@@ -12,7 +12,7 @@ from __future__ import annotations
 from steepest import models
 from steepest._version import __version__
 from steepest.data.sample import sample
-from steepest.descent.parameters import random
+from steepest.descent.given.parameters import random
 from steepest.descent.trace import Trace
 from steepest.errors import DataError, EngineError, FormulaError, OptionError, SteepestError, SteepestWarning
 from steepest.fitting.result import Fit

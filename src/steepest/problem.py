@@ -14,9 +14,9 @@ import numpy as np
 from steepest.calculus.derivation import Derivation
 from steepest.data.table import Columns
 from steepest.descent.descend import Callback
+from steepest.descent.given.parameters import RandomStart
+from steepest.descent.given.posed import Posed
 from steepest.descent.objective import Array, Objective
-from steepest.descent.parameters import RandomStart
-from steepest.descent.posed import Posed
 from steepest.descent.run import Options, run
 from steepest.descent.trace import Trace
 from steepest.descent.validation import held_out

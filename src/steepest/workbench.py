@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from steepest.descent.sets import Sets
+from steepest.descent.given.sets import Sets
 from steepest.descent.trace import Trace
 from steepest.errors import DataError, OptionError
 from steepest.problem import Problem

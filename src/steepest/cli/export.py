@@ -11,7 +11,7 @@ from steepest.cli import options
 from steepest.cli.derive import columns_of
 from steepest.cli.options import number, option, pairs
 from steepest.cli.output import say, write
-from steepest.descent.parameters import read_start
+from steepest.descent.given.parameters import read_start
 from steepest.errors import OptionError
 from steepest.io import write_text
 from steepest.language.formula import parse_formula

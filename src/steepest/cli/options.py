@@ -12,8 +12,8 @@ import typer
 
 from steepest.data.read import read_table
 from steepest.data.table import Table
-from steepest.descent.parameters import random
-from steepest.descent.together import together
+from steepest.descent.given.parameters import random
+from steepest.descent.given.together import together
 from steepest.errors import FormulaError, OptionError, unknown
 from steepest.io import check_suffix, check_writable
 from steepest.language.losses import parse_loss

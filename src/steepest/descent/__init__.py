@@ -3,17 +3,14 @@
     run(through, start, options, recipe) → Trace      `through(engine)` gives the Objective of an engine
 
     objective.py   Objective.at(theta) → Point(theta, loss, gradient): the one place where sums become a loss
-    parameters.py  a start as a user gives it → values and the positions that move; `random`;  weights.py: those of the rows
-    blocks.py      the derivation and the start of a problem with blocks or a penalty
+    given/         what a user gives, read: formulas, data, a start with bounds and ties, weights → `Posed`
     rates.py       learning rates, an array a block; lr="auto" starts at 1/|λ|max and halves when a step fails
     runners.py     runner.advance(rates) → Rows: equations over Objective.at, or fused in a compiled block
     coded.py       the runner of methods written as code, on free.py: the objective over the parameters that move
     stopping.py    where a finished block of rows ends the descent, as an outcome with a reason
     descend.py     the loop over blocks: advance, judge, record; a stop inside a block is replayed to its step
     interrupt.py   Ctrl-C waits for the end of a block
-    posed.py       what a Problem is made of;  together.py: several sets and responses as one formula and table, sets.py: what
-                   became of them, for starts and new data by the user's names; set_starts.py: of ready models
-    responses.py   does the response suit the loss?  validation.py: rows that are held out
+    validation.py  rows that are held out
     diagnose.py    the row and expression where a loss is not finite
     trace.py       Trace: one row an evaluated point, read-only, with the recipe that makes it again; files.py saves it
     condensed/     a few rows that stand for all, and descents on them;  tsqr.py: the R of many rows

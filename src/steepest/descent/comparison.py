@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from steepest.descent.given.parameters import is_finite, shown
 from steepest.descent.interrupt import INTERRUPTED
-from steepest.descent.parameters import is_finite, shown
 from steepest.descent.trace import Trace
 from steepest.errors import EngineError, OptionError
 from steepest.methods.code.table import CODE

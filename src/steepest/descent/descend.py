@@ -11,9 +11,9 @@ import numpy as np
 from steepest.descent.batches import Batches
 from steepest.descent.condensed.runner import Careful
 from steepest.descent.diagnose import diagnose
+from steepest.descent.given.parameters import Box
 from steepest.descent.interrupt import INTERRUPTED, interrupted, interruptible
 from steepest.descent.objective import Array, Objective
-from steepest.descent.parameters import Box
 from steepest.descent.rates import Rates
 from steepest.descent.runners import Rows, Runner, Snapshot, ahead, alone
 from steepest.descent.stopping import Stop, Until, first_stop, first_stop_on_batches, within

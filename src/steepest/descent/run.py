@@ -16,8 +16,8 @@ from steepest.descent.condensed.runner import CONDENSED, Careful, chosen
 from steepest.descent.descend import Callback, descend
 from steepest.descent.foreign.choose import foreign_rate, foreign_runner, read_foreign
 from steepest.descent.foreign.method import WITHIN, Foreign, is_foreign
+from steepest.descent.given.parameters import Start, is_finite, shown
 from steepest.descent.objective import Objective
-from steepest.descent.parameters import Start, is_finite, shown
 from steepest.descent.rates import Constant, Rates, Scheduled, found_rates
 from steepest.descent.runners import runner
 from steepest.descent.stopping import Until

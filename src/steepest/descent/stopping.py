@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from steepest.descent.given.parameters import Box
 from steepest.descent.objective import Array
-from steepest.descent.parameters import Box
 from steepest.descent.runners import Rows
 
 GROWTH = 1e10  # a loss that has grown by so many of its own scale comes back no more

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steepest.descent.condensed.objective import CondensedObjective
+from steepest.descent.given.parameters import is_finite, shown
 from steepest.descent.objective import Array, Objective
-from steepest.descent.parameters import is_finite, shown
 from steepest.descent.run import whole
 from steepest.descent.trace import Trace, frozen
 from steepest.engines.table import choose

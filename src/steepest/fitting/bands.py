@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steepest.data.table import Columns, Table
+from steepest.descent.given.weights import read_sigma, read_weights
 from steepest.descent.objective import Array
-from steepest.descent.weights import read_sigma, read_weights
 from steepest.errors import OptionError, unknown
 from steepest.fitting.predict import predict, slopes
 from steepest.fitting.statistics import quantile, weights_of

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from steepest.descent.diagnose import diagnose
+from steepest.descent.given.parameters import Box
 from steepest.descent.objective import Array, Objective
-from steepest.descent.parameters import Box
 from steepest.errors import OptionError, SteepestWarning
 from steepest.fitting.bounded import bounded
 from steepest.fitting.free_loss import FreeLoss

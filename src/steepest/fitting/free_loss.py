@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from steepest.descent.free import Free
+from steepest.descent.given.parameters import Box
 from steepest.descent.objective import Array, Objective
-from steepest.descent.parameters import Box
 from steepest.descent.tsqr import slices
 from steepest.errors import FormulaError
 from steepest.fitting.few_rows import few_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from steepest.descent.parameters import is_finite, shown
+from steepest.descent.given.parameters import is_finite, shown
 from steepest.errors import OptionError
 from steepest.fitting.result import Fit
 

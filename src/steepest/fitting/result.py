@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from steepest.data.table import Table
+from steepest.descent.given.parameters import Box
+from steepest.descent.given.sets import Sets, opened
 from steepest.descent.objective import Array, Objective
-from steepest.descent.parameters import Box
-from steepest.descent.sets import Sets, opened
 from steepest.errors import OptionError, unknown
 from steepest.fitting import saved
 from steepest.fitting.bands import Band, band

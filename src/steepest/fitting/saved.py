@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from steepest.calculus.derivation import Derivation
-from steepest.descent.blocks import derived
+from steepest.descent.given.blocks import derived
+from steepest.descent.given.parameters import is_finite
+from steepest.descent.given.sets import Sets
 from steepest.descent.objective import Array, Objective, l1_factors
-from steepest.descent.parameters import is_finite
-from steepest.descent.sets import Sets
 from steepest.engines.table import Kernels, kernels
 from steepest.errors import DataError, FormulaError, OptionError
 from steepest.fitting.by_set import SetLine

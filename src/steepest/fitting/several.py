@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from steepest.descent.given.parameters import shown
 from steepest.descent.objective import Array
-from steepest.descent.parameters import shown
 from steepest.errors import OptionError
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.separable import linear_together, solved

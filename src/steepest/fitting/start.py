@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from steepest.descent.given.parameters import Start
 from steepest.descent.objective import Array, Objective
-from steepest.descent.parameters import Start
 from steepest.fitting.free_loss import FreeLoss
 from steepest.fitting.separable import linear_together, parameters_of, solved
 from steepest.language.names import printable

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from steepest.descent.given.parameters import Box
 from steepest.descent.objective import Array, Objective
-from steepest.descent.parameters import Box
 from steepest.errors import SteepestWarning
 from steepest.fitting.fit import fit
 from steepest.fitting.free_loss import FreeLoss

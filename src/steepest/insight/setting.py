@@ -9,8 +9,8 @@ import numpy as np
 
 from steepest.descent.batches import Batches
 from steepest.descent.foreign.method import is_foreign
+from steepest.descent.given.parameters import is_finite, shown
 from steepest.descent.objective import Array, Objective, Point
-from steepest.descent.parameters import is_finite, shown
 from steepest.descent.rates import found_rates
 from steepest.descent.run import METHOD_WORDS, whole
 from steepest.descent.trace import Trace

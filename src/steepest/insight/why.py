@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from steepest.descent.given.parameters import Box
 from steepest.descent.objective import Array, Objective
-from steepest.descent.parameters import Box
 from steepest.descent.trace import Trace
 from steepest.errors import EngineError, FormulaError
 from steepest.insight.account import Run, round_below, told

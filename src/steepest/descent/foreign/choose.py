@@ -11,8 +11,8 @@ import numpy as np
 
 from steepest.descent.batches import Batches
 from steepest.descent.foreign.method import INSTALL, LEAST_SQUARES, MINIMIZE, Foreign
+from steepest.descent.given.parameters import Box, shown
 from steepest.descent.objective import Array, Objective
-from steepest.descent.parameters import Box, shown
 from steepest.descent.rates import Constant, Rates
 from steepest.descent.runners import Runner
 from steepest.errors import EngineError, OptionError, unknown

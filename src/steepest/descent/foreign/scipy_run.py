@@ -11,9 +11,9 @@ import numpy as np
 
 from steepest.descent.foreign.method import LEAST_SQUARES, MINIMIZE, Foreign, failure
 from steepest.descent.free import Free
+from steepest.descent.given.parameters import Box
 from steepest.descent.interrupt import INTERRUPTED, interrupted
 from steepest.descent.objective import Array, Objective, Point
-from steepest.descent.parameters import Box
 from steepest.descent.runners import Rows, Snapshot, work
 from steepest.errors import OptionError
 

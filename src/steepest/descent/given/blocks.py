@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest.calculus.blocks import BlockDerivation
 from steepest.calculus.derivation import Derivation
-from steepest.descent.parameters import shown
+from steepest.descent.given.parameters import shown
 from steepest.errors import FormulaError, OptionError
 from steepest.language.formula import Formula
 from steepest.language.losses import Loss

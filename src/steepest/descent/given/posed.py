@@ -10,17 +10,17 @@ from typing import Any
 
 from steepest._version import __version__
 from steepest.data.table import Table
-from steepest.descent.blocks import by_coordinate, derived, spelled, zeros
 from steepest.descent.condensed.objective import CondensedObjective, Factor
+from steepest.descent.given.blocks import by_coordinate, derived, spelled, zeros
+from steepest.descent.given.parameters import FREE, read_start
+from steepest.descent.given.responses import check_responses
+from steepest.descent.given.set_starts import shipped_start
+from steepest.descent.given.sets import opened
+from steepest.descent.given.ties import ties_of
+from steepest.descent.given.together import together
+from steepest.descent.given.weights import check_errors, plain_weights, read_sigma, read_weights
 from steepest.descent.objective import Array, Objective
-from steepest.descent.parameters import FREE, read_start
-from steepest.descent.responses import check_responses
-from steepest.descent.set_starts import shipped_start
-from steepest.descent.sets import opened
-from steepest.descent.ties import ties_of
-from steepest.descent.together import together
 from steepest.descent.trace import Trace
-from steepest.descent.weights import check_errors, plain_weights, read_sigma, read_weights
 from steepest.engines.table import kernels
 from steepest.errors import EngineError, OptionError
 from steepest.language.formula import Formula

@@ -19,8 +19,8 @@ from steepest.data.labels import Group, check_groups, coded, labelled
 from steepest.data.read import read_table
 from steepest.data.stack import Part, stacked, with_column
 from steepest.data.table import Columns, Table
-from steepest.descent.sets import Sets
-from steepest.descent.ties import read, split_ties, tied, ties_of_groups
+from steepest.descent.given.sets import Sets
+from steepest.descent.given.ties import read, split_ties, tied, ties_of_groups
 from steepest.errors import DataError, OptionError, unknown
 from steepest.language.formula import Formula, parse_formula
 from steepest.language.functions import reserved

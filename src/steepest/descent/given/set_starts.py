@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from steepest.data.table import Array, Columns
-from steepest.descent.together import Together
+from steepest.descent.given.together import Together
 from steepest.ready.model import Model, start_of
 
 
