@@ -121,7 +121,7 @@ def test_the_latex_has_good_form(model: str, loss: str) -> None:
         ("sin(a*x)**2 + exp(a)**2 + a**0.5", r"\sin^{2}\left(a x_{i}\right) + \left(\exp\left(a\right)\right)^{2} + a^{1/2}"),
         ("2**x*3*a", r"3 a \cdot 2^{x_{i}}"),
         ("a*1e-7 + 2.5e30", r"10^{-7} a + 2.5 \cdot 10^{30}"),
-        ("(-2)**x + a/0", r"\left(-2\right)^{x_{i}} + \frac{a}{0}"),
+        ("(-2)**x + a/x", r"\left(-2\right)^{x_{i}} + \frac{a}{x_{i}}"),
         ("a*`my column`", r"a \mathrm{my\ column}_{i}"),
         ("T5(a)*a - P0(x)", r"a T_{5}\left(a\right) - P_{0}\left(x_{i}\right)"),
     ],
