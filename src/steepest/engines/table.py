@@ -53,6 +53,7 @@ ENGINES: dict[str, Engine] = {
 }
 
 WORTH_COMPILING = 3e8  # operations of a whole run, about 0.3 s in NumPy, from which 0.1 s of compilation pays
+WIDE = 4  # columns of blocks for each other operation, from which the products take nearly all the time
 
 
 def why_not(name: str) -> str | None:
@@ -110,6 +111,9 @@ def choose(derivation: Derivation, rows: int, evaluations: int) -> tuple[str, st
     operations = operations_of(derivation)
     # A NumPy call costs about as much as 1,000 operations on rows.
     work = evaluations * operations * (rows + 1000.0)
+    width = sum(block.size for block in derivation.formula.blocks)
+    if width >= WIDE * operations:
+        return "numpy", f"{width:,} columns in blocks: products with them are most of the work, nothing else to compile for"
     size = f"{evaluations:,} evaluations × {rows:,} rows × {operations} operations"
     if work < WORTH_COMPILING:
         return "numpy", f"{size}: too little to compile for"

@@ -9,6 +9,7 @@ import numpy as np
 from steepest.descent.objective import Array
 from steepest.fitting.free_loss import FreeLoss
 
+ENOUGH = 5_000  # rows that tell the size of a diagonal
 ROWS_EACH = 5  # rows of the sample for each parameter
 SHIFT = 1e-8  # of the diagonal, which keeps a sample's matrix from being singular
 
@@ -47,8 +48,13 @@ def triangular(lower: Array, vector: Array, trans: Any) -> Array:
 
 
 def diagonal(loss: FreeLoss, x: Array) -> Metric:
-    """From the diagonal of the Hessian."""
-    return Metric(np.sqrt(loss.diagonal(x)))
+    """From the diagonal of the Hessian; where there are many rows, of some of them, evenly spread."""
+    objective = loss.objective
+    if objective.columns.rows < 4 * ENOUGH:
+        return Metric(np.sqrt(loss.diagonal(x)))
+    some = objective.on(np.arange(0, objective.columns.rows, objective.columns.rows // ENOUGH))
+    found = FreeLoss(some, loss.theta(x)).diagonal(x) * float(objective.total / some.total)
+    return Metric(np.sqrt(found))
 
 
 def sampled(loss: FreeLoss, x: Array) -> Metric | None:
