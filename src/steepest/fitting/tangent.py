@@ -54,7 +54,9 @@ def tangent(loss: FreeLoss, x: Array, least: Array | float = 0.0) -> Tangent:
     residual, jacobian = loss.tangent(x)
     scale = np.maximum(lengths(jacobian), least)
     count, size = jacobian.shape
-    u, values, vt = np.linalg.svd(jacobian / scale, full_matrices=count < size)
+    # A column that is not finite tells nothing: as one of zeros it makes the rank short, and no claim is made.
+    scaled = np.nan_to_num(jacobian / scale, nan=0.0, posinf=0.0, neginf=0.0)
+    u, values, vt = np.linalg.svd(scaled, full_matrices=count < size)
     # Rounding perturbs a column of length 1 by about ε in each of √n independent rows and k operations.
     rank = int(np.sum(values > 4 * EPSILON * size * np.sqrt(loss.objective.columns.rows) * values[0]))
     directions = (vt[:rank].T / values[:rank]) / scale[:, None]
