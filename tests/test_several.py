@@ -553,3 +553,12 @@ def test_the_steps_name_the_column_of_a_condition() -> None:
     assert "{a_control if run_code < 2, else a_treated}" in problem.formulae().text()
     sets = st.Problem("y ~ a*x", [ONE, ONE], own=["a"], start={"a": 1})
     assert "{a_1 if set < 2, else a_2}" in sets.formulae().text() and "a_1 if set < 2" in sets.steps(lr=0.1).text()
+
+
+def test_a_constant_may_stand_in_one_formula_a_tie_or_the_penalty() -> None:
+    table = {"x": np.arange(1.0, 9), "u": np.arange(1.0, 9), "v": np.arange(2.0, 10)}
+    st.Problem(["u ~ a*x + g", "v ~ a*x + c"], table, start={"a": 1, "c": 0}, constants={"g": 1})
+    st.Problem("u ~ a*x + c", table, start={"a": 1, "c": "a*g"}, constants={"g": 1})
+    st.Problem("u ~ a*x", table, start={"a": 1}, constants={"g": 1}, penalty="g*a**2")
+    with pytest.warns(st.SteepestWarning, match="the constant 'g' does not stand in the formula"):
+        st.Problem("u ~ a*x", table, start={"a": 1}, constants={"g": 1})

@@ -86,7 +86,8 @@ def by_sets(given: list[Any], code: str, data: Table) -> Array:
 def variances(fit: Fit, data: Columns | Table) -> Array:
     """JᵢCJᵢᵀ, the variance of the fitted value in each row, (rows,)."""
     # What lies on a bound is held there, for this as for the errors of the others.
-    free = np.array([k for k in fit.objective.free if list(fit.parameters)[k] not in fit.at_bounds], dtype=np.int64)
+    names, held = list(fit.parameters), fit.at_bounds
+    free = np.array([k for k in fit.objective.free if names[k] not in held], dtype=np.int64)
     covariance = fit.covariance[np.ix_(free, free)]
     parts = (part[free] for part in slopes(fit.objective.derivation, fit.theta, data))
     return np.concatenate([np.maximum(np.sum(covariance @ part * part, axis=0), 0) for part in parts])

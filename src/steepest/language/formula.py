@@ -63,7 +63,6 @@ def parse_formula(
     warnings = [
         *parser.warnings,
         *_near_columns([name for name in symbols if name not in parser.dots], columns),
-        *_unused(constants or {}, sides, symbols),
     ]
     names = spread(parser, symbols, columns, matrices or {})
     firsts = dict(zip(symbols, accumulate((len(made) for made in names), initial=0), strict=False))
@@ -96,15 +95,6 @@ def _check_constants(text: str, constants: Mapping[str, Any] | None, columns: Se
     for name in constants or {}:
         if name in columns:
             raise FormulaError(f"'{printable(name)}' is both a constant and a column: rename one of them", text, 0)
-
-
-def _unused(constants: Mapping[str, Any], sides: list[list[Token]], parameters: Sequence[str]) -> list[str]:
-    written = {token.text for side in sides for token in side}
-    return [
-        f"the constant '{printable(name)}' does not stand in the formula, whose parameters are {', '.join(parameters)}"
-        for name in constants
-        if name not in written
-    ]
 
 
 def _check_response(parser: Parser, columns: Sequence[str]) -> None:

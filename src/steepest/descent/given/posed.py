@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from typing import Any
@@ -23,8 +23,8 @@ from steepest.descent.objective import Array, Objective
 from steepest.descent.trace import Trace
 from steepest.engines.table import kernels
 from steepest.errors import EngineError, OptionError
-from steepest.language.formula import Formula
 from steepest.language.losses import parse_loss
+from steepest.language.names import printable
 from steepest.language.tokens import tokenize
 
 
@@ -68,7 +68,8 @@ class Posed:
         check_responses(self.derivation, self.columns)
         shipped = {**shipped_start(whole, self.columns, self.weights), **zeros(self.derivation)}
         self.start = read_start(by_coordinate(self.spread(start), self.formula), self.parameters, shipped)
-        self.warnings = [*said_of(self.formula, penalty), *columns.warnings]
+        texts = [*whole.formulas, *ties.values(), penalty or ""]
+        self.warnings = [*self.formula.warnings, *unused(self.constants, self.parameters, texts), *columns.warnings]
         self._objectives: dict[tuple[Any, ...], Objective] = {}
 
     @property
@@ -165,10 +166,14 @@ class Posed:
         }
 
 
-def said_of(formula: Formula, penalty: str | None) -> list[str]:
-    """The warnings of a formula, without those on constants that stand in the penalty."""
-    written = {token.text for token in tokenize(penalty)} if penalty else set()
-    return [said for said in formula.warnings if not any(said.startswith(f"the constant '{name}'") for name in written)]
+def unused(constants: Iterable[str], parameters: Sequence[str], texts: Iterable[str]) -> list[str]:
+    """A sentence for each constant that stands in none of the texts."""
+    written = {token.text for text in texts for token in tokenize(text)}
+    return [
+        f"the constant '{printable(name)}' does not stand in the formula, whose parameters are {', '.join(parameters)}"
+        for name in constants
+        if name not in written
+    ]
 
 
 def finite(pair: tuple[float, float]) -> list[float | None]:
